@@ -1,0 +1,149 @@
+"""Every key of a run, with its meaning. Other configs are deltas to this one.
+
+A stage (`pretrain`, `finetune`, `few_scratch`, `few_pretrained`, `train`) is a
+section made by `label_free_stage` or `supervised_stage`; `config.stages` says
+which run, in order.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The settings of the SelfGait release where it has one, corrected."""
+  c = ml_collections.ConfigDict()
+  c.seed = 0  # data order, augmentation and initialisation follow from it
+  c.stages = 'pretrain,finetune,evaluate'  # run in this order, each resumable
+  c.data_dir = ''  # TFDS data directory; '' is ~/tensorflow_datasets
+  c.init_from = ''  # a checkpoint directory; '' is random initialisation
+
+  c.data = data = ml_collections.ConfigDict()
+  data.name = 'casia_b'  # casia_b | ou_mvlp | synthetic_gait
+  data.partition = 'standard'  # standard | development (see data/splits.py)
+  data.exclude_subjects = ''  # comma-separated, e.g. '005'
+  data.loader = 'tfdata'  # tfdata | array (NumPy threads, no TensorFlow)
+  data.packed_file = ''  # read this .npz instead of TFDS (no TensorFlow)
+  data.workers = 2  # parallel batch readers; the batches do not depend on it
+  data.prefetch = 4  # batches made ahead
+  data.min_frames = 1  # shorter training sequences are left out
+  data.unlabelled_fraction = 1.0  # share of the training data for label-free
+  data.unlabelled_by = 'subject'  # subject | sequence
+  data.labelled_by = 'subject'  # subject | sequence (the share: per stage)
+
+  c.synthetic = synthetic = ml_collections.ConfigDict()  # the walkers' data set
+  synthetic.train_subjects = 24
+  synthetic.test_subjects = 20
+  synthetic.frames = 24  # per sequence
+  synthetic.seed = 0
+
+  c.model = model = ml_collections.ConfigDict()
+  model.name = 'selfgait'
+  model.widths = (32, 64, 128)  # channels of the three convolution pairs
+  model.bins = (1, 2, 4, 8, 16)  # horizontal strips a pyramid level
+  model.embedding_dim = 128  # features a part
+  model.motion = True  # micro-motion block in the online branch
+  model.projector_hidden = 256
+  model.projector_dim = 128
+  model.dtype = 'float32'  # of the compute; parameters stay float32
+  model.crop_width = 44  # central columns kept of the 64
+
+  c.pretrain = label_free_stage()
+  c.finetune = supervised_stage(init='pretrain')
+  c.few_scratch = supervised_stage(labelled_fraction=0.1)
+  c.few_pretrained = supervised_stage(init='pretrain', labelled_fraction=0.1)
+  c.train = supervised_stage()
+
+  c.augment = augment = ml_collections.ConfigDict()  # one draw a clip
+  augment.flip = 0.5  # probability of a horizontal mirror
+  augment.shift = 0.0  # largest shift, as a share of height and width
+  augment.affine = 0.0  # probability of rotation, scale and shear
+  augment.rotation = 10.0  # degrees, at most
+  augment.scale = 0.1  # at most, around 1
+  augment.shear = 0.1  # at most
+  augment.dilate = 0.0  # probability that a band of rows grows (a coat)
+  augment.erode = 0.0  # probability that a band of rows shrinks
+  augment.erase = 0.0  # probability that one rectangle is blanked
+  augment.blur = 0.0  # probability that a band of rows is smoothed
+
+  c.reference = reference = ml_collections.ConfigDict()  # the release's defects
+  reference.cosine_axis = False  # similarity over parts, not over features
+  reference.partition = False  # cut at 80 % of the sequences, not by subject
+  reference.window = False  # one window a sequence for the whole run
+  reference.flip = False  # every frame of a clip has its own coin
+  reference.pretrain_sampler = False  # label-free batches drawn by identity
+  reference.frame_split = False  # `predictive` sees the last-but-one frame only
+
+  c.eval = evaluation = ml_collections.ConfigDict()
+  evaluation.protocol = 'casiab'  # see selfgait_jax/protocols.py
+  evaluation.distance = 'euclidean'  # euclidean | flattened | cosine
+  evaluation.label_free_output = 'embedding'  # pooled|embedding|projection|prediction
+  evaluation.standardise = False  # by mean and deviation of unlabelled training data
+  evaluation.max_frames = 720  # of a sequence, from its start
+  evaluation.batch_frames = 2048  # padded frames a device step
+  evaluation.linear_probe = False  # linear classifier and kNN on frozen embeddings
+  evaluation.report = True  # write report.html
+
+  c.checkpoint = checkpoint = ml_collections.ConfigDict()
+  checkpoint.every_steps = 1000
+  checkpoint.keep = 2  # latest ones kept, besides the best by probe
+
+  c.log = log = ml_collections.ConfigDict()
+  log.every_steps = 20
+  log.images_every_steps = 1000  # silhouettes of a batch to TensorBoard; 0: never
+  log.probe_every_steps = 0  # rank-1 on held-out subjects; 0: never
+  log.probe_subjects = 10  # held out from the end of the training subjects
+  log.profile_at_step = 0  # trace five steps from here; 0: never
+  return c
+
+
+def label_free_stage(**changes) -> ml_collections.ConfigDict:
+  """SelfGait's pretraining: SGD 0.03, EMA 0.996, 8 x 16 clips of 30 frames."""
+  s = _stage()
+  s.objective = 'two_view'  # two_view | predictive | joint
+  s.pairs = 'same_clip'  # same_clip | same_sequence | synchronised_views
+  s.views_per_batch = 0  # 0: any; 1 or 2: a batch is drawn from so many cameras
+  s.cosine_weight = 1.0  # of the BYOL loss
+  s.infonce_weight = 0.0  # of the per-part contrastive loss
+  s.infonce_target = 'ema'  # ema | online (with a stopped gradient)
+  s.temperature = 1 / 16  # of the contrastive loss
+  s.joint_every = 5  # `joint`: every n-th step is a triplet step
+  s.target_momentum = 0.996
+  s.target_schedule = 'constant'  # constant | cosine (to 1 at the last step)
+  s.steps = 10_000
+  return _changed(s, changes)
+
+
+def supervised_stage(**changes) -> ml_collections.ConfigDict:
+  """SelfGait's fine-tuning: batch-all triplet, margin 0.2, SGD 0.03."""
+  s = _stage()
+  s.objective = 'supervised'
+  s.steps = 80_000
+  return _changed(s, changes)
+
+
+def _stage() -> ml_collections.ConfigDict:
+  """What every stage has."""
+  s = ml_collections.ConfigDict()
+  s.init = ''  # the earlier stage whose weights it starts from; '': init_from
+  s.batch_subjects = 8  # P; label-free batches hold P * K sequences of anyone
+  s.batch_sequences = 16  # K
+  s.frames = 30  # T, of a clip
+  s.ordered = True  # a contiguous window; False: T frames of the sequence, any
+  s.labelled_fraction = 1.0  # of the training data, for triplet steps
+  s.triplet = 'all'  # all | hard
+  s.margin = 0.2
+  s.optimizer = 'sgd'  # sgd | adam
+  s.learning_rate = 0.03
+  s.schedule = 'constant'  # constant | cosine | steps
+  s.warmup_steps = 0
+  s.milestones = ()  # `steps`: the rate falls tenfold at each
+  s.momentum = 0.9  # sgd
+  s.weight_decay = 4e-4  # coupled, as in PyTorch
+  s.decay_vectors = True  # biases and normalisation parameters too
+  s.clip_norm = 0.0  # of the whole gradient; 0: none
+  return s
+
+
+def _changed(section, changes):
+  with section.unlocked():
+    section.update(changes)
+  return section

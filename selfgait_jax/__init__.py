@@ -1,0 +1,3 @@
+"""Self-supervised gait recognition from silhouettes, in JAX/Flax."""
+
+__version__ = '0.1.0'

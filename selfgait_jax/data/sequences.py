@@ -1,0 +1,80 @@
+"""Decoded silhouette sequences in memory: what every reader of data sees."""
+
+import dataclasses
+import functools
+import hashlib
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceSet:
+  """Sequences of one data set, frames stacked end to end.
+
+  Attributes:
+    frames: uint8 [F, H, W], 0..255, of all sequences.
+    starts: int64 [N], first frame of each sequence in `frames`.
+    lengths: int64 [N], number of frames of each sequence.
+    subjects: str [N], for example '001'.
+    conditions: str [N], for example 'nm-01'.
+    views: str [N], for example '090'.
+    name: of the data set, for example 'casia_b'.
+  """
+
+  frames: np.ndarray
+  starts: np.ndarray
+  lengths: np.ndarray
+  subjects: np.ndarray
+  conditions: np.ndarray
+  views: np.ndarray
+  name: str
+
+  def __len__(self) -> int:
+    return len(self.starts)
+
+  def __getitem__(self, row: int) -> np.ndarray:
+    """All frames of one sequence, uint8 [T, H, W], not copied."""
+    start = self.starts[row]
+    return self.frames[start : start + self.lengths[row]]
+
+  def select(self, rows: np.ndarray) -> 'SequenceSet':
+    """The sequences at `rows`, in that order; frames are shared."""
+    fields = ('starts', 'lengths', 'subjects', 'conditions', 'views')
+    return dataclasses.replace(
+      self, **{f: getattr(self, f)[rows] for f in fields}
+    )
+
+  @functools.cached_property
+  def labels(self) -> np.ndarray:
+    """int32 [N], rank of each subject among the sorted subjects here."""
+    return np.unique(self.subjects, return_inverse=True)[1].astype(np.int32)
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """16 hex digits of the names, lengths and pixels held here."""
+    digest = hashlib.sha256()
+    for row in range(len(self)):
+      key = f'{self.subjects[row]}/{self.conditions[row]}/{self.views[row]}'
+      digest.update(f'{key}:{self.lengths[row]};'.encode())
+      digest.update(np.ascontiguousarray(self[row]))
+    return digest.hexdigest()[:16]
+
+
+def from_records(records, name: str) -> SequenceSet:
+  """Stacks an iterable of (subject, condition, view, uint8 [T, H, W])."""
+  subjects, conditions, views, clips = [], [], [], []
+  for subject, condition, view, silhouettes in records:
+    subjects.append(subject)
+    conditions.append(condition)
+    views.append(view)
+    clips.append(silhouettes)
+  lengths = np.array([len(clip) for clip in clips], np.int64)
+  return SequenceSet(
+    frames=np.concatenate(clips),
+    starts=np.cumsum(lengths) - lengths,
+    lengths=lengths,
+    subjects=np.array(subjects),
+    conditions=np.array(conditions),
+    views=np.array(views),
+    name=name,
+  )
