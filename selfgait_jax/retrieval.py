@@ -1,0 +1,282 @@
+"""Distances between embeddings, nearest neighbours and scores of a ranking.
+
+Embeddings are [N, P, D] (sequences, parts, features). Of two gallery sequences
+at one distance, the earlier in the gallery ranks first, as in a stable sort.
+"""
+
+import functools
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from selfgait_jax import errors
+
+METRICS = ('euclidean', 'flattened', 'cosine')
+PROBE_BLOCK = 1024  # sequences of a device step; larger inputs are cut
+GALLERY_BLOCK = 4096
+HOST_BLOCK = 2**22  # distances held at a time by `retrieve`, 16 MiB
+
+
+def pairwise_distance(probes, gallery, metric: str = 'euclidean') -> np.ndarray:
+  """Distance of every probe to every gallery sequence.
+
+  Args:
+    probes: [M, P, D], NumPy or JAX, of any float type.
+    gallery: [N, P, D].
+    metric: 'euclidean', the mean over parts of the Euclidean distance
+      (SelfGait, OpenGait's `euc`); 'flattened', one Euclidean distance over
+      all P * D features (GaitSet); or 'cosine', one minus the mean over parts
+      of the cosine (OpenGait's `cos`), where a zero vector has cosine 0.
+
+  Returns:
+    float32 [M, N]. Temporaries stay at one block of it.
+
+  Raises:
+    UserError: for an unknown metric or shapes that do not go together.
+  """
+  _check(probes, gallery, metric)
+  distance = np.empty((len(probes), len(gallery)), np.float32)
+  for rows, some_probes in _blocks(probes, PROBE_BLOCK):
+    for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
+      block = np.asarray(_distance(some_probes, some_gallery, metric))
+      height, width = rows.stop - rows.start, columns.stop - columns.start
+      distance[rows, columns] = block[:height, :width]
+  return distance
+
+
+def nearest(
+  probes, gallery, k: int, metric: str = 'euclidean'
+) -> tuple[np.ndarray, np.ndarray]:
+  """The k nearest gallery sequences of every probe.
+
+  Goes through blocks of probes and of gallery, so that memory grows with
+  M * k and never with M * N.
+
+  Returns:
+    Distances, float32 [M, K], ascending, and gallery rows, int32 [M, K], with
+    K the smaller of `k` and N.
+  """
+  _check(probes, gallery, metric)
+  k = min(k, len(gallery))
+  distances = np.empty((len(probes), k), np.float32)
+  indices = np.empty((len(probes), k), np.int32)
+  for rows, some_probes in _blocks(probes, PROBE_BLOCK):
+    best = jnp.full((len(some_probes), k), jnp.inf)
+    index = jnp.full((len(some_probes), k), len(gallery), jnp.int32)
+    for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
+      best, index = _merge_nearest(
+        best, index, some_probes, some_gallery, columns.start, columns.stop,
+        metric,
+      )  # fmt: skip
+    height = rows.stop - rows.start
+    distances[rows], indices[rows] = best[:height], index[:height]
+  return distances, indices
+
+
+def retrieve(
+  probes,
+  probe_subjects: np.ndarray,
+  gallery,
+  gallery_subjects: np.ndarray,
+  metric: str = 'euclidean',
+  probe_views: np.ndarray | None = None,
+  gallery_views: np.ndarray | None = None,
+) -> np.ndarray:
+  """`mate_ranks` of embeddings, a block of probes at a time.
+
+  With views given, gallery sequences of the probe's own subject and view are
+  left out of its gallery.
+
+  Returns:
+    int32 [M, K], K the largest number of gallery sequences of one subject.
+  """
+  counts = np.unique(gallery_subjects, return_counts=True)[1]
+  ranks = np.zeros((len(probes), max(counts, default=1)), np.int32)
+  height = int(np.clip(HOST_BLOCK // max(len(gallery), 1), 1, PROBE_BLOCK))
+  for start in range(0, len(probes), height):
+    rows = slice(start, start + height)
+    distance = pairwise_distance(probes[rows], gallery, metric)
+    mates = probe_subjects[rows, None] == gallery_subjects
+    if probe_views is not None:
+      distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
+    found = mate_ranks(distance, mates)
+    ranks[rows, : found.shape[1]] = found
+  return ranks
+
+
+def mate_ranks(distance: np.ndarray, mates: np.ndarray) -> np.ndarray:
+  """Where the mates of every probe stand among its gallery.
+
+  Args:
+    distance: [M, N]; infinity leaves a gallery sequence out.
+    mates: bool [M, N], gallery sequences of the probe's subject.
+
+  Returns:
+    int32 [M, K], K >= 1: ranks from 1, ascending, zeros behind the last mate.
+  """
+  # A rank is one plus the number of sequences in front: with the few mates
+  # that a probe has, counting is cheaper than sorting the gallery.
+  mates = mates & np.isfinite(distance)
+  count = mates.sum(axis=1)
+  row, column = np.nonzero(mates)
+  slot = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+  last = np.iinfo(np.int32).max
+  ranks = np.full((len(mates), max(1, count.max(initial=0))), last, np.int32)
+  order = np.arange(mates.shape[1])
+  for k in range(count.max(initial=0)):
+    at = slot == k
+    others, own = distance[row[at]], distance[row[at], column[at]][:, None]
+    in_front = (others < own) | (
+      (others == own) & (order < column[at][:, None])
+    )
+    ranks[row[at], k] = 1 + in_front.sum(axis=1)
+  ranks.sort(axis=1)
+  ranks[ranks == last] = 0
+  return ranks
+
+
+def hits(ranks: np.ndarray, k: int) -> np.ndarray:
+  """bool [M]: a mate is among the k nearest; never so without a mate."""
+  return (ranks[:, 0] > 0) & (ranks[:, 0] <= k)
+
+
+def cumulative_match(ranks: np.ndarray, top: int = 20) -> np.ndarray:
+  """The CMC curve, [top]: shares of probes with a hit at ranks 1 to `top`."""
+  return np.array([hits(ranks, k).mean() for k in range(1, top + 1)])
+
+
+def average_precision(ranks: np.ndarray) -> np.ndarray:
+  """[M]: mean over a probe's mates of the precision at its rank.
+
+  NaN for a probe without a mate.
+  """
+  present = ranks > 0
+  hits_so_far = np.where(present, np.arange(1, ranks.shape[1] + 1), 0)
+  precision = hits_so_far / np.maximum(ranks, 1)
+  return _share(precision.sum(axis=1), present.sum(axis=1))
+
+
+def inverse_negative_penalty(ranks: np.ndarray) -> np.ndarray:
+  """[M]: number of mates over the rank of the last (AGW, arXiv 2001.04193).
+
+  NaN for a probe without a mate.
+  """
+  return _share((ranks > 0).sum(axis=1), ranks.max(axis=1))
+
+
+def verification_rates(
+  genuine: np.ndarray,
+  impostor: np.ndarray,
+  false_accept_rates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
+) -> tuple[np.ndarray, float]:
+  """How well one threshold on the distance tells mates from others.
+
+  A pair is accepted when its distance is at most the threshold; pairs at one
+  distance are accepted or refused together.
+
+  Args:
+    genuine: [G], distances of pairs of one subject.
+    impostor: [I], distances of pairs of two subjects.
+    false_accept_rates: shares of impostors that may be accepted.
+
+  Returns:
+    True accept rate [len(false_accept_rates)] at the largest threshold that
+    keeps each rate, and the equal error rate: the mean of false accept and
+    false reject rates where they lie nearest.
+  """
+  genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
+  # Rounded up a hair: 0.29 * 100 is 28.999... in floating point.
+  allowed = np.floor(np.asarray(false_accept_rates) * len(impostor) + 1e-6)
+  first_refused = np.append(impostor, np.inf)[allowed.astype(int)]
+  true_accept = np.searchsorted(genuine, first_refused) / len(genuine)
+
+  # A threshold below every distance refuses all; the others stand on one.
+  thresholds = np.unique(np.concatenate([[-np.inf], genuine, impostor]))
+  false_accept = np.searchsorted(impostor, thresholds, 'right') / len(impostor)
+  false_reject = 1 - np.searchsorted(genuine, thresholds, 'right') / len(
+    genuine
+  )
+  at = np.argmin(np.abs(false_accept - false_reject))
+  return true_accept, float((false_accept[at] + false_reject[at]) / 2)
+
+
+def _check(probes, gallery, metric):
+  if metric not in METRICS:
+    raise errors.UserError(
+      f'expected a distance out of {", ".join(METRICS)}, found {metric!r}; '
+      'change config.eval.distance'
+    )
+  if np.ndim(probes) != 3 or np.shape(probes)[1:] != np.shape(gallery)[1:]:
+    raise errors.UserError(
+      'expected probes [M, P, D] and a gallery [N, P, D], found '
+      f'{np.shape(probes)} and {np.shape(gallery)}; embed both with one model'
+    )
+
+
+def _blocks(x, size: int) -> Iterator[tuple[slice, jax.Array]]:
+  """Yields slices of the rows and their blocks, float32.
+
+  Blocks are padded to a multiple of 64 rows, so that galleries of nearly one
+  size share a compiled program.
+  """
+  xp = jnp if isinstance(x, jax.Array) else np
+  for start in range(0, len(x), size):
+    rows = slice(start, min(start + size, len(x)))
+    block = xp.asarray(x[rows], np.float32)
+    padding = -len(block) % 64
+    yield rows, jnp.asarray(xp.pad(block, ((0, padding), (0, 0), (0, 0))))
+
+
+@functools.partial(jax.jit, static_argnames='metric')
+def _distance(probes, gallery, metric: str) -> jax.Array:
+  """[m, P, D], [n, P, D] -> float32 [m, n]."""
+  dot = functools.partial(jnp.einsum, 'md,nd->mn', precision='highest')
+  if metric == 'cosine':
+    flat = lambda x: _unit(x).reshape(len(x), -1)
+    return 1 - dot(flat(probes), flat(gallery)) / probes.shape[1]
+  if metric == 'flattened':
+    probes, gallery = (x.reshape(len(x), 1, -1) for x in (probes, gallery))
+  # |x|^2 + |y|^2 - 2 xy loses digits when vectors are long and close to each
+  # other; distances do not depend on the origin, so take one among them.
+  origin = gallery[:1]
+  probes, gallery = probes - origin, gallery - origin
+
+  def add_part(total, part):
+    x, y = part  # [m, D], [n, D]
+    norms = jnp.sum(x**2, axis=1)[:, None] + jnp.sum(y**2, axis=1)[None]
+    return total + jnp.sqrt(jnp.maximum(norms - 2 * dot(x, y), 0)), None
+
+  # One part after the other: all at once would hold [P, m, n].
+  total, _ = jax.lax.scan(
+    add_part,
+    jnp.zeros((len(probes), len(gallery))),
+    (probes.swapaxes(0, 1), gallery.swapaxes(0, 1)),
+  )
+  return total / probes.shape[1]
+
+
+def _unit(x):
+  """Each part divided by its norm; zero vectors stay zero."""
+  norm = jnp.linalg.norm(x, axis=-1, keepdims=True)
+  return x / jnp.where(norm > 0, norm, 1)
+
+
+@functools.partial(jax.jit, static_argnames='metric')
+def _merge_nearest(best, index, probes, gallery, start, stop, metric):
+  """The k nearest of those so far [m, k] and of gallery rows start..stop."""
+  column = start + jnp.arange(len(gallery), dtype=jnp.int32)[None]
+  distance = _distance(probes, gallery, metric)
+  distance = jnp.where(column < stop, distance, jnp.inf)
+  # Earlier rows come first, and `top_k` keeps the first of equals.
+  distance = jnp.concatenate([best, distance], axis=1)
+  column = jnp.broadcast_to(column, (len(probes), len(gallery)))
+  negative, at = jax.lax.top_k(-distance, best.shape[1])
+  index = jnp.concatenate([index, column], axis=1)
+  return -negative, jnp.take_along_axis(index, at, axis=1)
+
+
+def _share(part, whole):
+  """part / whole, NaN where the whole is zero."""
+  return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
