@@ -40,7 +40,7 @@ def get_config() -> ml_collections.ConfigDict:
   model.widths = (32, 64, 128)  # channels of the three convolution pairs
   model.bins = (1, 2, 4, 8, 16)  # horizontal strips a pyramid level
   model.embedding_dim = 128  # features a part
-  model.motion = True  # micro-motion block in the online branch
+  model.use_motion = True  # micro-motion block in the online branch
   model.projector_hidden = 256
   model.projector_dim = 128
   model.dtype = 'float32'  # of the compute; parameters stay float32
@@ -75,11 +75,17 @@ def get_config() -> ml_collections.ConfigDict:
   c.eval = evaluation = ml_collections.ConfigDict()
   evaluation.protocol = 'casiab'  # see selfgait_jax/protocols.py
   evaluation.distance = 'euclidean'  # euclidean | flattened | cosine
-  evaluation.label_free_output = 'embedding'  # pooled|embedding|projection|prediction
-  evaluation.standardise = False  # by mean and deviation of unlabelled training data
+  evaluation.label_free_output = (
+    'embedding'  # pooled|embedding|projection|prediction
+  )
+  evaluation.standardise = (
+    False  # by mean and deviation of unlabelled training data
+  )
   evaluation.max_frames = 720  # of a sequence, from its start
-  evaluation.batch_frames = 2048  # padded frames a device step
-  evaluation.linear_probe = False  # linear classifier and kNN on frozen embeddings
+  evaluation.batch_frames = 1024  # padded frames a device step
+  evaluation.linear_probe = (
+    False  # linear classifier and kNN on frozen embeddings
+  )
   evaluation.report = True  # write report.html
 
   c.checkpoint = checkpoint = ml_collections.ConfigDict()
@@ -88,8 +94,11 @@ def get_config() -> ml_collections.ConfigDict:
 
   c.log = log = ml_collections.ConfigDict()
   log.every_steps = 20
-  log.images_every_steps = 1000  # silhouettes of a batch to TensorBoard; 0: never
+  log.images_every_steps = (
+    1000  # silhouettes of a batch to TensorBoard; 0: never
+  )
   log.probe_every_steps = 0  # rank-1 on held-out subjects; 0: never
+  log.probe_frames = 30  # of each of their sequences
   log.probe_subjects = 10  # held out from the end of the training subjects
   log.profile_at_step = 0  # trace five steps from here; 0: never
   return c
@@ -106,6 +115,7 @@ def label_free_stage(**changes) -> ml_collections.ConfigDict:
   s.infonce_target = 'ema'  # ema | online (with a stopped gradient)
   s.temperature = 1 / 16  # of the contrastive loss
   s.joint_every = 5  # `joint`: every n-th step is a triplet step
+  s.joint_with = 'two_view'  # `joint`: the other steps, two_view | predictive
   s.target_momentum = 0.996
   s.target_schedule = 'constant'  # constant | cosine (to 1 at the last step)
   s.steps = 10_000
@@ -147,3 +157,13 @@ def _changed(section, changes):
   with section.unlocked():
     section.update(changes)
   return section
+
+
+def recipe(recipes: dict, name: str):
+  """The function of a recipe; ValueError lists the known ones."""
+  if name not in recipes:
+    raise ValueError(
+      f'expected a recipe out of {", ".join(recipes)}, found {name!r}; change '
+      'what stands behind the colon of --config'
+    )
+  return recipes[name]

@@ -1,0 +1,205 @@
+"""Orbax checkpoints: what is saved, what is kept, and how it is found again.
+
+A checkpoint holds three items. `variables` (params and batch_stats) and
+`manifest` (model settings, crop, value range, source) are all that evaluation,
+fine-tuning or an embedder needs; `training` holds the rest of the state.
+Checkpoint n means that n updates were applied.
+"""
+
+import contextlib
+import pathlib
+
+import jax
+import ml_collections
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from selfgait_jax import __version__, errors
+from selfgait_jax import state as states
+from selfgait_jax.models import factory
+
+FORMAT = 1
+
+
+def make_manifest(config, stage_name: str) -> dict:
+  """What a reader of the checkpoint must know, as JSON."""
+  return {
+    'format': FORMAT,
+    'model': config.model.to_dict(),
+    'pixels': 'uint8 [T, 64, 64] cropped to crop_width, divided by 255',
+    'embedding': 'embedding',
+    'source': {
+      'program': f'selfgait_jax {__version__}',
+      'stage': stage_name,
+      'data': config.data.name,
+      'seed': config.seed,
+    },
+  }
+
+
+class Checkpoints:
+  """The checkpoints of one stage, `directory` being `WORKDIR/<stage>`."""
+
+  def __init__(self, directory: pathlib.Path, manifest: dict, keep: int):
+    self.directory = pathlib.Path(directory).absolute() / 'checkpoints'
+    self._manifest = manifest
+    # Best by the probe besides the latest; without a probe just the latest.
+    best = policies.BestN(
+      get_metric_fn=lambda metrics: metrics['rank1'],
+      n=1,
+      keep_checkpoints_without_metrics=False,
+    )
+    kept = policies.AnyPreservationPolicy([policies.LatestN(keep), best])
+    with _explained(self):
+      self._manager = ocp.CheckpointManager(
+        self.directory,
+        options=ocp.CheckpointManagerOptions(
+          preservation_policy=kept,
+          save_decision_policy=policies.FixedIntervalPolicy(1),
+          cleanup_tmp_directories=True,
+        ),
+      )
+
+  def latest_step(self) -> int | None:
+    """The newest complete checkpoint; half-written ones do not count."""
+    return self._manager.latest_step()
+
+  def save(self, state: states.TrainState, rank1: float | None) -> None:
+    """Starts to write `state`; returns before it is on disk."""
+    step = int(state.step)
+    if step in self._manager.all_steps():
+      return
+    variables, training = _split(state)
+    items = ocp.args.Composite(
+      variables=ocp.args.StandardSave(variables),
+      training=ocp.args.StandardSave(training),
+      manifest=ocp.args.JsonSave(self._manifest),
+    )
+    metrics = None if rank1 is None else {'rank1': rank1}
+    with _explained(self):
+      self._manager.save(step, args=items, metrics=metrics)
+
+  def wait(self) -> None:
+    """Returns when everything begun is on disk."""
+    with _explained(self):
+      self._manager.wait_until_finished()
+      self._manager.check_for_errors()
+
+  def restore(self, like: states.TrainState, sharding) -> states.TrainState:
+    """The newest state, laid out as `sharding` says."""
+    step = self.latest_step()
+    variables, training = _split(_abstract(like, sharding))
+    items = ocp.args.Composite(
+      variables=ocp.args.StandardRestore(variables),
+      training=ocp.args.StandardRestore(training),
+    )
+    try:
+      found = self._manager.restore(step, args=items)
+    except (ValueError, KeyError) as error:
+      raise errors.UserError(
+        f'expected {self.directory / str(step)} to be a checkpoint of this '
+        f'config, found other tensors ({_first_line(error)}); choose another '
+        '--workdir or go back to the config that wrote it'
+      ) from error
+    return states.TrainState(**found['variables'], **found['training'])
+
+  def close(self) -> None:
+    self._manager.close()
+
+
+def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
+  """(variables, manifest) of a checkpoint, without its training state.
+
+  `path` is a stage's folder, its `checkpoints` folder (the newest is taken) or
+  one checkpoint. Raises UserError if there is none or it is damaged.
+  """
+  step_dir = _find(pathlib.Path(path).absolute())
+  with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+    try:
+      manifest = reader.restore(
+        step_dir, ocp.args.Composite(manifest=ocp.args.JsonRestore())
+      )['manifest']
+      config = ml_collections.ConfigDict(manifest['model'])
+      model = factory.make_model(config)
+      abstract = jax.eval_shape(
+        lambda: states.init_variables(
+          model, jax.random.key(0), config.crop_width
+        )
+      )
+      sharding = sharding or jax.sharding.SingleDeviceSharding(
+        jax.local_devices()[0]
+      )
+      variables = reader.restore(
+        step_dir,
+        ocp.args.Composite(
+          variables=ocp.args.StandardRestore(_abstract(abstract, sharding))
+        ),
+      )['variables']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+      raise errors.UserError(
+        f'expected a complete selfgait_jax checkpoint in {step_dir}, found '
+        f'otherwise ({_first_line(error)}); choose another checkpoint'
+      ) from error
+  return variables, manifest
+
+
+def check_model(manifest: dict, config, path: str) -> None:
+  """Raises UserError unless the checkpoint's model is the config's."""
+  ours = config.model.to_dict()
+  # The type of the compute does not change what the parameters are.
+  names = [k for k in ours if k != 'dtype']
+  plain = lambda v: list(v) if isinstance(v, (list, tuple)) else v
+  for name in names:
+    found = manifest['model'].get(name)
+    if plain(found) != plain(ours[name]):
+      raise errors.UserError(
+        f'expected a checkpoint with model.{name}={ours[name]!r}, found '
+        f'{found!r} in {path}; change config.model.{name} or the checkpoint'
+      )
+
+
+def _split(state):
+  """(variables, training) of a TrainState, as dictionaries."""
+  variables = {'params': state.params, 'batch_stats': state.batch_stats}
+  names = ('step', 'target_params', 'target_batch_stats', 'opt_state')
+  return variables, {name: getattr(state, name) for name in names}
+
+
+def _abstract(tree, sharding):
+  return jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree
+  )
+
+
+def _find(path: pathlib.Path) -> pathlib.Path:
+  """The folder of one checkpoint under `path`."""
+  if (path / 'manifest').is_dir() and (path / 'variables').is_dir():
+    return path
+  for folder in (path / 'checkpoints', path):
+    steps = folder.glob('[0-9]*') if folder.is_dir() else ()
+    steps = [p for p in steps if p.name.isdigit()]
+    if steps:
+      return max(steps, key=lambda p: int(p.name))
+  raise errors.UserError(
+    f'expected a checkpoint in {path}, found none; give a folder that holds '
+    '`checkpoints/<step>`'
+  )
+
+
+@contextlib.contextmanager
+def _explained(checkpoints):
+  """Turns a failed write (full disk, no permission) into one sentence."""
+  try:
+    yield
+  except Exception as error:  # Orbax wraps the cause in types of its own.
+    good = [p for p in checkpoints.directory.glob('[0-9]*') if p.name.isdigit()]
+    last = max(good, key=lambda p: int(p.name), default='none')
+    raise errors.UserError(
+      f'expected to write a checkpoint to {checkpoints.directory}, found '
+      f'{_first_line(error)}; free space or change --workdir and run the same '
+      f'command again (last complete checkpoint: {last})'
+    ) from error
+
+
+def _first_line(error) -> str:
+  return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

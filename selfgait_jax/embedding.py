@@ -1,0 +1,89 @@
+"""Embeddings of whole sequences, in length buckets with masks."""
+
+import functools
+import time
+from collections.abc import Callable, Iterable
+
+import jax
+import numpy as np
+from absl import logging
+
+from selfgait_jax import metrics, sharding, steps
+from selfgait_jax.data import input_pipeline
+from selfgait_jax.data.sequences import SequenceSet
+
+
+def make_embedder(model, mesh, config, output: str) -> Callable:
+  """(variables, sequences, rows=None, max_frames=None) -> float32 [N, P, D].
+
+  `output` names one of the model's outputs. All frames of a sequence count (up
+  to `config.eval.max_frames`); the result does not depend on the batch a
+  sequence happens to be in, beyond float32 rounding.
+  """
+  step = sharding.compile_embed(
+    functools.partial(
+      _one_output,
+      output=output,
+      model=model,
+      crop_width=config.model.crop_width,
+    ),
+    mesh,
+  )
+
+  def embed(
+    variables,
+    sequences: SequenceSet,
+    rows: Iterable[int] | None = None,
+    max_frames: int | None = None,
+    title: str = '',
+  ) -> np.ndarray:
+    rows = np.arange(len(sequences)) if rows is None else np.asarray(rows)
+    batches = input_pipeline.evaluation_batches(
+      sequences,
+      rows,
+      max_frames=max_frames or config.eval.max_frames,
+      batch_frames=config.eval.batch_frames,
+      divisor=mesh.size,
+    )
+    place = {row: i for i, row in enumerate(rows)}
+    variables = jax.device_put(variables, sharding.replicated(mesh))
+    out, done, start, shown = None, 0, time.monotonic(), time.monotonic()
+    for batch in batches:
+      frames, mask = sharding.shard_batch(
+        (batch['frames'], batch['mask']), mesh
+      )
+      features = sharding.gather(step(variables, frames, mask))
+      if out is None:
+        out = np.empty((len(rows), *features.shape[1:]), np.float32)
+      real = batch['rows'] >= 0
+      out[[place[row] for row in batch['rows'][real]]] = features[real]
+      done += int(real.sum())
+      if time.monotonic() - shown > 5:
+        shown = time.monotonic()
+        eta = (shown - start) / done * (len(rows) - done)
+        logging.info(
+          'embedding %s %d/%d sequences | %.0f sequences/s | ETA %s',
+          title, done, len(rows), done / (shown - start), metrics.clock(eta),
+        )  # fmt: skip
+    return out
+
+  return embed
+
+
+def standardise(embeddings: np.ndarray, sample: np.ndarray) -> np.ndarray:
+  """Standardised by the sample's mean and deviation, then unit parts.
+
+  Args:
+    embeddings: [N, P, D].
+    sample: [M, P, D], of sequences without labels, from the training data.
+  """
+  mean, deviation = sample.mean(0), sample.std(0)
+  z = (embeddings - mean) / np.maximum(deviation, 1e-6)
+  norm = np.linalg.norm(z, axis=-1, keepdims=True)
+  return (z / np.maximum(norm, 1e-6)).astype(np.float32)
+
+
+def _one_output(variables, frames, mask, *, output, model, crop_width):
+  return steps.embed_step(
+    variables, frames, mask, model=model, crop_width=crop_width
+  )[output]

@@ -1,0 +1,253 @@
+"""What a trained stage is worth: rank-1 beside its floors, and the report."""
+
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+import time
+
+import jax
+import numpy as np
+from absl import logging
+
+from selfgait_jax import (
+  checkpointing,
+  embedding,
+  errors,
+  gei,
+  metrics,
+  probes,
+  protocols,
+  report,
+  sharding,
+  tables,
+)
+from selfgait_jax import state as states
+from selfgait_jax.data import splits
+from selfgait_jax.models import factory
+
+# Every training stage, in the order of a table's rows.
+STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
+# Sequences without labels that the standardisation is fitted on, and their
+# frames: enough for a mean and a deviation, little beside the evaluation.
+SAMPLE, SAMPLE_FRAMES = 512, 30
+
+
+def evaluate(config, workdir: pathlib.Path, load) -> dict:
+  """Evaluates all that stands in the work folder and writes the report.
+
+  Args:
+    config: the whole config.
+    workdir: holds the stages' checkpoints; receives `results.json` and
+      `report.html`.
+    load: 'train' or 'test' -> SequenceSet.
+
+  Returns:
+    The content of `results.json`; the main row is the last stage's.
+  """
+  start = time.monotonic()
+  sources = _sources(config, workdir)
+  test = load('test')
+  model, mesh = factory.make_model(config.model), sharding.make_mesh()
+  random = states.init_variables(
+    model, jax.random.key(config.seed), config.model.crop_width
+  )
+
+  rows = {'GEI nearest neighbour': _score(config, gei.embed(test), test)}
+  _log_row(*list(rows.items())[-1])
+  for title, label_free, variables in _rows(config, sources, random):
+    output = config.eval.label_free_output if label_free else 'embedding'
+    embed = embedding.make_embedder(model, mesh, config, output)
+    found = embed(variables, test, title=title)
+    if label_free and config.eval.standardise:
+      train = load('train')
+      sample = np.random.default_rng(config.seed).permutation(len(train))
+      fit = embed(variables, train, sample[:SAMPLE], SAMPLE_FRAMES)
+      found = embedding.standardise(found, fit)
+    rows[title] = _score(config, found, test)
+    if config.eval.linear_probe:
+      rows[title]['metrics'] |= probes.frozen(found, test)
+    _log_row(title, rows[title])
+
+  results = _results(config, rows, test) | {
+    'seconds': round(time.monotonic() - start, 1)
+  }
+  (workdir / 'results.json').write_text(json.dumps(results, indent=1))
+  main = list(rows)[-1]
+  logging.info('%s\n%s', main, tables.per_view_table(rows[main]))
+  logging.info('\n%s', tables.rank1_table(list(rows.items())))
+  if config.eval.report:
+    _write_report(config, workdir, results, rows, test)
+  return results
+
+
+def make_probe(config, sequences, model, mesh):
+  """(state, stage) -> rank-1 on held-out training subjects; None if off.
+
+  The labels of these subjects choose nothing but the best checkpoint.
+  """
+  if not config.log.probe_every_steps:
+    return None
+  held_out = sequences.select(splits.probe_rows(sequences, config))
+  embedders = {
+    name: embedding.make_embedder(model, mesh, config, name)
+    for name in {'embedding', config.eval.label_free_output}
+  }
+
+  def probe(state, stage):
+    label_free = stage.objective != 'supervised'
+    name = config.eval.label_free_output if label_free else 'embedding'
+    variables = {'params': state.params, 'batch_stats': state.batch_stats}
+    found = embedders[name](
+      variables, held_out, max_frames=config.log.probe_frames
+    )
+    if label_free and config.eval.standardise:
+      found = embedding.standardise(found, found)
+    scores = _score(config, found, held_out)['metrics']
+    ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
+    return {'rank1': next(iter(ranks.values()))} | ranks
+
+  return probe
+
+
+def _sources(config, workdir):
+  """{stage name or 'init_from': checkpoint folder} to evaluate."""
+  training = [s for s in STAGES if s in config.stages.split(',')]
+  if config.init_from and not training:
+    return {'init_from': config.init_from}
+  found = {
+    s: str(workdir / s)
+    for s in STAGES
+    if (workdir / s / 'checkpoints').is_dir()
+  }
+  if not found:
+    raise errors.UserError(
+      f'expected a trained stage in {workdir} or a checkpoint in '
+      'config.init_from, found neither; add a training stage to config.stages '
+      'or set config.init_from'
+    )
+  return found
+
+
+def _rows(config, sources, random):
+  """(title, label-free?, variables) of each row of the table."""
+  yield 'random initialisation', True, random
+  for name, path in sources.items():
+    variables, manifest = checkpointing.load_variables(path)
+    checkpointing.check_model(manifest, config, path)
+    if name == 'init_from':
+      name = manifest['source'].get('stage', '')
+    label_free = name in config and config[name].objective != 'supervised'
+    yield _title(config, name, path), label_free, variables
+
+
+def _title(config, name, path):
+  if name not in STAGES:
+    return f'checkpoint {path}'
+  stage = config[name]
+  if stage.objective == 'joint':
+    return 'joint pretraining (with labels)'
+  if stage.objective != 'supervised':
+    weak = stage.pairs == 'synchronised_views'
+    return 'synchronised-view pretraining' if weak else 'label-free pretraining'
+  share = stage.labelled_fraction
+  labels = 'all labels' if share == 1 else f'{100 * share:g} % of labels'
+  return f'{labels}, {"pretrained" if stage.init else "from scratch"}'
+
+
+def _score(config, embeddings, sequences):
+  return protocols.evaluate(
+    config.eval.protocol,
+    embeddings,
+    sequences.subjects,
+    sequences.conditions,
+    sequences.views,
+    metric=config.eval.distance,
+  )
+
+
+def _log_row(title, row):
+  ranks = [
+    f'{name.removesuffix("/rank1").upper()} {value:.1f}'
+    for name, value in row['metrics'].items()
+    if name.endswith('/rank1')
+  ]
+  logging.info('%s: rank-1 %s', title, ' / '.join(ranks))
+
+
+def _results(config, rows, test):
+  main = rows[list(rows)[-1]]
+  titles = list(rows)
+  frames = int(np.minimum(test.lengths, config.eval.max_frames).sum())
+  return {
+    'protocol': main['protocol'],
+    'metrics': main['metrics'],
+    'counts': main['counts'] | {'frames': frames},
+    'baselines': {
+      'gei': rows[titles[0]]['metrics'],
+      'random_init': rows[titles[1]]['metrics'],
+    },
+    'rows': {title: row['metrics'] for title, row in rows.items()},
+    'data': {
+      'name': config.data.name,
+      'partition': config.data.partition,
+      'fingerprint': test.fingerprint,
+    },
+    'config_hash': config_hash(config),
+    'seed': config.seed,
+    'versions': versions(),
+    'device': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
+  }
+
+
+def config_hash(config) -> str:
+  """12 hex digits of everything that can change a number."""
+  settings = config.to_dict()
+  for place in ('data_dir', 'init_from', 'stages'):
+    settings.pop(place)
+  text = json.dumps(settings, sort_keys=True, default=str)
+  return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+  """Versions of what computes the numbers."""
+  names = ('selfgait_jax', 'jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+  found = {}
+  for name in names:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      from selfgait_jax import __version__
+
+      found[name] = __version__  # run from a clone, not installed
+  return found
+
+
+def _write_report(config, workdir, results, rows, test):
+  curves = {
+    s: metrics.read_curves(workdir / s)
+    for s in STAGES
+    if (workdir / s).is_dir()
+  }
+  report.write(
+    workdir / 'report.html',
+    results,
+    rows=rows,
+    curves=curves,
+    clips=_sample_clips(test) if config.data.name == 'synthetic_gait' else [],
+    config=config.to_json_best_effort(),
+  )
+  logging.info('report: %s', workdir / 'report.html')
+
+
+def _sample_clips(sequences, count=6):
+  """Every n-th sequence's first frames; only ever of synthetic people."""
+  rows = np.linspace(0, len(sequences) - 1, count).astype(int)
+  return [
+    (
+      f'subject {sequences.subjects[r]}, {sequences.conditions[r]}, '
+      f'view {sequences.views[r]}',
+      sequences[r][:16],
+    )
+    for r in rows
+  ]

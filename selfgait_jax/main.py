@@ -1,0 +1,71 @@
+"""Runs the stages of a config: python -m selfgait_jax.main --config=FILE.
+
+Only starts things; `train.py` and `evaluate.py` do them.
+"""
+
+import functools
+import os
+import pathlib
+import sys
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from selfgait_jax import errors, evaluate, sharding, train, validate, workspace
+from selfgait_jax.data import loading, splits
+
+_CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'Config file, with a recipe after a colon.', lock_config=True
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir', '', 'Work folder; by default runs/<config>-<recipe>.'
+)
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f'unexpected arguments {argv[1:]}')
+  logging.set_verbosity(logging.INFO)
+  logging.get_absl_handler().setFormatter(workspace.ElapsedFormatter())
+  try:
+    sharding.use_all_cores()
+    run(_CONFIG.value, pathlib.Path(_WORKDIR.value or _default_workdir()))
+  except errors.UserError as error:
+    sys.exit(f'error: {error}')
+  except train.Stopped as stopped:
+    logging.info('%s', stopped)
+
+
+def run(config, workdir: pathlib.Path) -> None:
+  """Runs `config.stages` in order; finished ones are passed over."""
+  validate.check(config)
+  with workspace.claim(workdir):
+    workspace.record(config, workdir)
+
+    @functools.cache
+    def load(side):
+      return loading.load(config, splits.subjects(config, side))
+
+    for stage in config.stages.split(','):
+      if stage == 'evaluate':
+        evaluate.evaluate(config, workdir, load)
+      elif train.is_finished(config, workdir, stage):
+        logging.info('%s: finished before', stage)
+      else:
+        train.train(config, workdir, stage, load('train'))
+
+
+def _default_workdir() -> str:
+  name, _, recipe = config_flags.get_config_filename(
+    flags.FLAGS['config']
+  ).partition(':')
+  return '-'.join(filter(None, (f'runs/{pathlib.Path(name).stem}', recipe)))
+
+
+if __name__ == '__main__':
+  flags.mark_flag_as_required('config')
+  jax.config.config_with_absl()
+  app.run(main)

@@ -1,0 +1,85 @@
+"""The mesh, its two shardings, and the one place that compiles the steps."""
+
+import os
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from selfgait_jax import errors
+
+
+def use_all_cores() -> None:
+  """One CPU device a core, to be called before JAX starts.
+
+  XLA runs a convolution's gradient better on two devices of one core each than
+  on one device of two (`scripts/benchmark.py step`). Without effect on the
+  choice of a GPU or TPU.
+  """
+  if 'xla_force_host_platform_device_count' not in os.environ.get(
+    'XLA_FLAGS', ''
+  ):
+    jax.config.update('jax_num_cpu_devices', count_cores())
+
+
+def count_cores() -> int:
+  """Cores that this process may use."""
+  if hasattr(os, 'sched_getaffinity'):  # Linux alone
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
+
+
+def make_mesh(devices=None) -> jax.sharding.Mesh:
+  """All devices along one axis, `data`."""
+  # Auto: the explicit default mode rejects the strip reshapes of the models.
+  devices = np.array(jax.devices() if devices is None else devices)
+  return jax.sharding.Mesh(devices, ('data',), axis_types=(AxisType.Auto,))
+
+
+def replicated(mesh) -> NamedSharding:
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def batch_sharded(mesh) -> NamedSharding:
+  return NamedSharding(mesh, PartitionSpec('data'))
+
+
+def check_batch(batch: int, mesh, key: str) -> None:
+  """Raises UserError if the devices cannot share a batch equally."""
+  if batch % mesh.size:
+    raise errors.UserError(
+      f'expected a batch divisible by the {mesh.size} devices, found {batch}; '
+      f'change {key}'
+    )
+
+
+def shard_batch(batch, mesh):
+  """This host's NumPy arrays -> global arrays split along their first axis."""
+  sharding = batch_sharded(mesh)
+  place = lambda x: jax.make_array_from_process_local_data(sharding, x)
+  return jax.tree.map(place, batch)
+
+
+def gather(array: jax.Array) -> np.ndarray:
+  """A global array on every host."""
+  if jax.process_count() == 1:
+    return np.asarray(array)
+  return multihost_utils.process_allgather(array, tiled=True)
+
+
+def compile_step(step, mesh):
+  """(state, batch) -> (state, metrics, outputs), the state donated."""
+  same, split = replicated(mesh), batch_sharded(mesh)
+  return jax.jit(
+    step,
+    in_shardings=(same, split),
+    out_shardings=(same, same, split),
+    donate_argnums=0,
+  )
+
+
+def compile_embed(step, mesh):
+  """(variables, frames, mask) -> outputs, split like the batch."""
+  same, split = replicated(mesh), batch_sharded(mesh)
+  return jax.jit(step, in_shardings=(same, split, split), out_shardings=split)

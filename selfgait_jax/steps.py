@@ -1,0 +1,158 @@
+"""One pure function an objective: (state, batch) -> (state, metrics, outputs).
+
+No sharding and no jit in here; `train.py` binds the keyword arguments. Clips
+arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device.
+`outputs` are the embeddings of the (first) clips, float32 [B, P, D], for the
+health signals.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from selfgait_jax import augment, losses
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax.models import selfgait
+
+
+def pretrain_step(state, batch, *, model, optimizer, config, stage):
+  """Label-free: the online network predicts the target's view of each clip.
+
+  BYOL (arXiv:2006.07733) as SelfGait uses it: symmetric over two views, the
+  target an exponential moving average. `predictive` follows the paper's
+  framework figure: a clip without its last frame predicts the last frame.
+  """
+  first, second = batch['clip_1'], batch.get('clip_2', batch['clip_1'])
+  keys = jax.random.split(_step_key(config, state.step))
+  views = [
+    _augment(clips, key, config)
+    for clips, key in zip((first, second), keys, strict=True)
+  ]
+  seen, aimed = _split_frames(jnp.stack(views, 1), config, stage)
+
+  def loss_fn(params):
+    out, online_stats = model.apply(
+      {'params': params, 'batch_stats': state.batch_stats},
+      seen,
+      method='online_views',
+      mutable=['batch_stats'],
+    )
+    loss, metrics = _view_loss(out, target, config, stage)
+    return loss, (metrics, out['embedding'][:, 0], online_stats['batch_stats'])
+
+  target, target_stats = model.apply(
+    {'params': state.target_params, 'batch_stats': state.target_batch_stats},
+    aimed,
+    method='target_views',
+    mutable=['batch_stats'],
+  )
+  gradient = jax.value_and_grad(loss_fn, has_aux=True)
+  (loss, (metrics, outputs, stats)), grads = gradient(state.params)
+  state, norms = _update(state, grads, optimizer)
+  state = state.replace(
+    batch_stats=stats, target_batch_stats=target_stats['batch_stats']
+  )
+  state, momentum = _move_target(state, stage)
+  metrics |= norms | {'loss': loss, 'target_momentum': momentum}
+  return state, metrics, outputs
+
+
+def supervised_step(state, batch, *, model, optimizer, config, stage):
+  """Triplet loss on labelled clips; the heads rest."""
+  clips = _augment(batch['clip'], _step_key(config, state.step), config)
+  if config.reference.frame_split and stage.objective == 'joint':
+    clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
+  active = [m for m in selfgait.EMBEDDING_MODULES if m in state.params]
+
+  def loss_fn(params):
+    embedding = model.apply({'params': params}, clips, method='embed')
+    loss, metrics = losses.triplet_loss(
+      embedding, batch['label'], stage.margin, stage.triplet
+    )
+    return loss, (metrics, embedding)
+
+  gradient = jax.value_and_grad(loss_fn, has_aux=True)
+  moving = {name: state.params[name] for name in active}
+  (loss, (metrics, outputs)), grads = gradient(moving)
+  state, norms = _update(state, grads, optimizer)
+  metrics |= norms | {'loss': loss}
+  if state.target_params:
+    state, metrics['target_momentum'] = _move_target(state, stage)
+  return state, metrics, outputs
+
+
+def embed_step(variables, frames, mask, *, model, crop_width):
+  """All outputs for whole sequences: uint8 [B, T, 64, 64], bool [B, T]."""
+  clips = augment.crop_frames(frames, crop_width)
+  return model.apply(variables, clips, mask)
+
+
+def _view_loss(out, target, config, stage):
+  """The label-free losses of both directions, summed."""
+  total, metrics = 0.0, {}
+  for here, there in ((0, 1), (1, 0)):
+    prediction = out['prediction'][:, here]
+    if stage.cosine_weight:
+      cosine = losses.byol_loss(
+        prediction, target[:, there], config.reference.cosine_axis
+      )
+      metrics['cosine_loss'] = metrics.get('cosine_loss', 0) + cosine
+      total += stage.cosine_weight * cosine
+    if stage.infonce_weight:
+      keys = target if stage.infonce_target == 'ema' else out['projection']
+      contrast, extra = losses.infonce_loss(
+        prediction, jax.lax.stop_gradient(keys[:, there]), stage.temperature
+      )
+      metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
+      metrics['infonce_accuracy'] = extra['accuracy']
+      total += stage.infonce_weight * contrast
+  return total, metrics
+
+
+def _split_frames(views, config, stage):
+  """What the online and what the target branch sees of [B, V, T, H, W]."""
+  joint = stage.objective == 'joint'
+  if (stage.joint_with if joint else stage.objective) == 'two_view':
+    return views, views
+  if config.reference.frame_split:
+    # Its three lists are one: all hold the last frame but one.
+    return views[:, :, -2:-1], views[:, :, -2:-1]
+  return views[:, :, :-1], views[:, :, -1:]
+
+
+def _update(state, grads, optimizer):
+  """One optimiser step on the modules in `grads`."""
+  params, opt_state = optimizer.update(
+    grads, state.opt_state, state.params, state.step
+  )
+  metrics = {
+    'learning_rate': optimizer.learning_rate(state.step),
+    'gradient_norm': optax.global_norm(grads),
+    'parameter_norm': optax.global_norm(params),
+  }
+  state = state.replace(step=state.step + 1, params=params, opt_state=opt_state)
+  return state, metrics
+
+
+def _move_target(state, stage):
+  """target <- m * target + (1 - m) * online, parameters only, in float32."""
+  # `step` has been counted already: the rate is that of the finished update.
+  momentum = optimizers.target_momentum(stage, state.step - 1)
+  online = {name: state.params[name] for name in state.target_params}
+  target = optax.incremental_update(online, state.target_params, 1 - momentum)
+  return state.replace(target_params=target), momentum
+
+
+def _augment(clips, key, config):
+  return augment.augment_clips(
+    clips,
+    key,
+    config.augment,
+    config.model.crop_width,
+    config.reference.flip,
+  )
+
+
+def _step_key(config, step):
+  """Randomness is a function of (seed, step): nothing to save, exact resume."""
+  return jax.random.fold_in(jax.random.key(config.seed), step)

@@ -1,0 +1,72 @@
+"""The work folder: one run at a time, and a record of what ran in it."""
+
+import contextlib
+import fcntl
+import json
+import logging as python_logging
+import pathlib
+import time
+
+import jax
+from absl import logging
+
+from selfgait_jax import errors, evaluate, metrics
+
+
+@contextlib.contextmanager
+def claim(workdir: pathlib.Path):
+  """Makes the folder and keeps a second run out of it until the block ends."""
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    lock = open(workdir / '.lock', 'w')  # freed by the system after a kill
+  except OSError as error:
+    raise errors.UserError(
+      f'expected a work folder that can be written, found {error}; '
+      'change --workdir'
+    ) from error
+  with lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+      raise errors.UserError(
+        f'expected no other run in {workdir}, found one; wait for it or '
+        'change --workdir'
+      ) from error
+    yield
+
+
+def record(config, workdir: pathlib.Path) -> None:
+  """Writes `config.json` and logs what this job is."""
+  facts = {
+    'config': json.loads(config.to_json_best_effort()),
+    'config_hash': evaluate.config_hash(config),
+    'versions': evaluate.versions(),
+  }
+  path = workdir / 'config.json'
+  before = json.loads(path.read_text()) if path.exists() else facts
+  if before['config_hash'] != facts['config_hash']:
+    logging.warning(
+      '%s was begun with another config (%s, now %s); stages finished under '
+      'it are kept as they are',
+      workdir, before['config_hash'], facts['config_hash'],
+    )  # fmt: skip
+  path.write_text(json.dumps(facts, indent=1))
+  logging.info(
+    'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
+    config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
+    jax.process_count(), facts['config_hash'], config.seed,
+  )  # fmt: skip
+
+
+class ElapsedFormatter(python_logging.Formatter):
+  """'0:01:30 text': time since the start, warnings marked."""
+
+  def __init__(self):
+    super().__init__()
+    self._start = time.time()
+
+  def format(self, record):
+    text = f'{metrics.clock(record.created - self._start)} '
+    if record.levelno > python_logging.INFO:
+      text += f'{record.levelname}: '
+    return text + record.getMessage()

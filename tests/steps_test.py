@@ -1,0 +1,118 @@
+import functools
+
+import golden_weights
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import default
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax import steps
+from selfgait_jax.models import factory
+
+
+@pytest.fixture(scope='module')
+def config():
+  c = default.get_config()
+  c.augment.flip = 0.0
+  return c
+
+
+@pytest.fixture(scope='module')
+def golden():
+  """(figures, state with the golden weights, batch without augmentation)."""
+  figures, tensors = golden_weights.load('selfgait')
+  tensors = golden_weights.selfgait_variables(tensors)
+  params, stats, target, target_stats = jax.tree.map(jnp.asarray, tensors)
+  stage = default.get_config().pretrain
+  state = states.TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=stats,
+    target_params=target,
+    target_batch_stats=target_stats,
+    opt_state=optimizers.make_optimizer(stage).init(params),
+  )
+  pad = ((0, 0), (0, 0), (0, 0), (10, 10))  # what the step crops away
+  batch = {
+    'clip_1': np.pad(figures['view_1'], pad),
+    'clip_2': np.pad(figures['view_2'], pad),
+  }
+  return figures, state, batch
+
+
+def _bound(step, config, stage):
+  return functools.partial(
+    step,
+    model=factory.make_model(config.model),
+    optimizer=optimizers.make_optimizer(stage),
+    config=config,
+    stage=stage,
+  )
+
+
+def _close(actual, expected, relative):
+  scale = np.abs(expected).max()
+  np.testing.assert_allclose(actual, expected, atol=relative * scale, rtol=0)
+
+
+# The golden figures come from the original program: an update of them is
+# legitimate only when the original is run again.
+def test_one_step_equals_the_original(config, golden):
+  figures, state, batch = golden
+  step = jax.jit(_bound(steps.pretrain_step, config, config.pretrain))
+  new, metrics, _ = step(state, batch)
+  _close(metrics['loss'], figures['byol_loss_cosine_over_features'], 1e-5)
+  params, target = new.params, new.target_params
+  moved = {
+    'step_set_layer1': params['encoder']['conv1']['kernel'].transpose(
+      3, 2, 0, 1
+    ),
+    'step_predictor_conv3_bias': params['predictor']['reduce']['bias'],
+    'step_target_set_layer1': target['encoder']['conv1']['kernel'].transpose(
+      3, 2, 0, 1
+    ),
+    'step_target_tp_fc_part0': target['part_linear']['kernel'][0],
+    'step_projection_running_mean': new.batch_stats['projector']['norm'][
+      'mean'
+    ],
+    'step_projection_running_var': new.batch_stats['projector']['norm']['var'],
+    'step_target_projection_running_var': new.target_batch_stats['projector'][
+      'norm'
+    ]['var'],
+  }
+  for name, value in moved.items():
+    _close(value, figures[name], 1e-5)
+
+
+@pytest.mark.parametrize('axis', ['features', 'parts'])
+def test_gradients_equal_the_original(config, golden, axis):
+  figures, state, batch = golden
+  config = config.copy_and_resolve_references()
+  config.reference.cosine_axis = axis == 'parts'
+  # With rate 1 and no decay the first update is the gradient itself.
+  stage = config.pretrain.copy_and_resolve_references()
+  stage.learning_rate, stage.weight_decay = 1.0, 0.0
+  step = jax.jit(_bound(steps.pretrain_step, config, stage))
+  new, metrics, _ = step(state, batch)
+  _close(metrics['loss'], figures[f'byol_loss_cosine_over_{axis}'], 1e-5)
+  grads = jax.tree.map(lambda a, b: np.asarray(a - b), state.params, new.params)
+  found = {
+    'set_layer1': grads['encoder']['conv1']['kernel'].transpose(3, 2, 0, 1),
+    'set_layer6_first4': grads['encoder']['conv6']['kernel'].transpose(
+      3, 2, 0, 1
+    )[:4],
+    'mtb_list1_part0_conv0': grads['motion']['short_reduce']['kernel'][
+      0
+    ].transpose(2, 1, 0),
+    'mtb_list2_part30_conv2': grads['motion']['long_expand']['kernel'][
+      30
+    ].transpose(2, 1, 0),
+    'tp_fc_part0': grads['part_linear']['kernel'][0],
+    'projection_conv0': grads['projector']['expand']['kernel'].T,
+    'predictor_conv3': grads['predictor']['reduce']['kernel'].T,
+  }
+  for name, value in found.items():
+    _close(value, figures[f'grad_{axis}_{name}'], 2e-3)
