@@ -51,20 +51,19 @@ def centre(rows) -> np.ndarray:
   return (rows << right) >> left
 
 
-def roughen(rows, noise, protected) -> np.ndarray:
-  """Adds pixels beside the outline or removes pixels on it where `noise` is 1.
+def roughen(rows, changed, grown, protected) -> np.ndarray:
+  """Makes the outline ragged by one pixel.
 
   Args:
     rows: uint64 [F, 64].
-    noise: uint64 [F, 64], random bits; the sign of the change is that of the
-      bit in the row's neighbour, so that neighbouring rows differ.
+    changed: uint64 [F, 64], bits where the outline may move.
+    grown: uint64 [F, 64], bits where it moves outward, and else inward.
     protected: bool [64], rows that stay as they are.
   """
-  grown = rows | (rows << np.uint64(1)) | (rows >> np.uint64(1))
-  shrunk = rows & (rows << np.uint64(1)) & (rows >> np.uint64(1))
-  noise = np.where(protected, np.uint64(0), noise)
-  changed = np.where(np.arange(SIZE) // 2 % 2 == 0, grown, shrunk)
-  return (rows & ~noise) | (changed & noise)
+  changed = np.where(protected, np.uint64(0), changed)
+  right, left = rows << np.uint64(1), rows >> np.uint64(1)
+  moved = ((rows | right | left) & grown) | (rows & right & left & ~grown)
+  return (rows & ~changed) | (moved & changed)
 
 
 def unpack(rows) -> np.ndarray:

@@ -9,21 +9,23 @@ Murray, Sepic and Barnard (1967).
 
 import numpy as np
 
+from selfgait_jax.data import walker_clothes
+
 # (mean, deviation between subjects, deviation between walks of one subject).
 # Lengths and radii are shares of stature, angles degrees.
 TRAITS = {
-  'thigh': (0.245, 0.006, 0),
-  'shank': (0.246, 0.006, 0),
+  'thigh': (0.245, 0.007, 0),
+  'shank': (0.246, 0.007, 0),
   'ankle': (0.039, 0.002, 0),
   'foot': (0.152, 0.006, 0),
-  'trunk': (0.288, 0.008, 0),  # hip to shoulder
+  'trunk': (0.288, 0.010, 0),  # hip to shoulder
   'neck': (0.052, 0.006, 0),  # shoulder to chin
-  'head': (1.0, 0.045, 0),
+  'head': (1.0, 0.05, 0),
   'upper_arm': (0.172, 0.007, 0),
   'forearm': (0.146, 0.006, 0),
-  'shoulder_half': (0.108, 0.006, 0),
+  'shoulder_half': (0.108, 0.007, 0),
   'hip_half': (0.052, 0.003, 0),  # between the joints
-  'build': (1.0, 0.07, 0.015),  # of every girth
+  'build': (1.0, 0.085, 0.012),  # of every girth
   'chest_depth': (0.069, 0.005, 0.001),  # half
   'chest_breadth': (0.094, 0.006, 0.001),
   'waist_depth': (0.064, 0.007, 0.001),
@@ -33,10 +35,11 @@ TRAITS = {
   'belly': (0.012, 0.012, 0.001),  # forward of the waist
   'thigh_girth': (0.050, 0.004, 0.001),
   'calf_girth': (0.034, 0.003, 0.001),
-  'arm_girth': (0.030, 0.003, 0.001),
-  'trousers': (0.024, 0.004, 0.001),  # radius at the ankle
+  'neck_girth': (0.035, 0.002, 0),
+  'arm_girth': (0.031, 0.003, 0.001),
+  'trousers': (0.025, 0.004, 0.001),  # radius at the ankle
   'hair': (0.004, 0.004, 0.001),
-  'cadence': (1.0, 0.06, 0.035),  # of 26 frames a cycle
+  'cadence': (1.0, 0.07, 0.035),  # of 26 frames a cycle
   'stride': (1.0, 0.07, 0.03),  # of hip and knee range
   'hip_mean': (0.0, 2.0, 0.5),
   'knee_mean': (0.0, 2.0, 0.5),
@@ -58,7 +61,7 @@ TRAITS = {
   'arm_range': (17.0, 6.0, 2.5),
   'arm_asymmetry': (0.0, 0.2, 0.06),
   'arm_phase': (0.0, 0.03, 0.008),
-  'arm_out': (8.0, 2.8, 0.8),
+  'arm_out': (7.0, 2.6, 0.8),
   'elbow_mean': (24.0, 8.0, 2.5),
   'elbow_range': (12.0, 5.0, 1.5),
   'step_half': (0.028, 0.009, 0.002),  # half of the step width
@@ -105,12 +108,12 @@ def body(traits, harmonics, phase, clothes):
     traits: from `draw_traits`.
     harmonics: from `draw_harmonics`.
     phase: float [T], cycles since a heel strike of the left foot.
-    clothes: {} or the settings of a coat (`coat_*`) or a bag (`bag`, `bag_*`).
+    clothes: from `walker_clothes.draw_clothes`.
 
   Returns:
     start, end: float32 [T, C, 3]; start and end radius: float32 [C].
   """
-  t = traits
+  t = walker_clothes.wear(traits, clothes, TRAITS)
   points = {}
   yaw = -t['pelvis_yaw'] * np.cos(2 * np.pi * phase)
   roll = -t['pelvis_roll'] * np.sin(2 * np.pi * (phase + 0.02))
@@ -125,12 +128,9 @@ def body(traits, harmonics, phase, clothes):
   _add_trunk(points, t, pelvis, thorax)
   for side, sign, own in (('l', 1, phase), ('r', -1, phase + 0.5)):
     _add_leg(points, t, harmonics, pelvis, side, sign, own)
-    _add_arm(points, t, thorax, side, sign, own, clothes)
-  capsules = _flesh(t, clothes)
-  if 'coat_length' in clothes:
-    capsules += _add_skirt(points, t, clothes)
-  if 'bag' in clothes:
-    capsules += _add_bag(points, t, pelvis, thorax, phase, clothes)
+    _add_arm(points, t, thorax, side, sign, own)
+  capsules = _flesh(t)
+  capsules += walker_clothes.hang(points, t, pelvis, thorax, phase, clothes)
   starts = np.stack([points[a] for a, _, _, _ in capsules], 1)
   ends = np.stack([points[b] for _, b, _, _ in capsules], 1)
   radii = np.array([(r, s) for _, _, r, s in capsules], np.float32)
@@ -236,18 +236,16 @@ def _add_leg(points, t, harmonics, pelvis, side, sign, phase):
     )
 
 
-def _add_arm(points, t, thorax, side, sign, phase, clothes):
-  carried = clothes.get(f'arm_{side}', 1.0)  # share of the swing left
-  swing = (
-    t['arm_range'] * (1 + sign * t['arm_asymmetry']) * t['stride'] * carried
-  )
+def _add_arm(points, t, thorax, side, sign, phase):
+  free = t[f'arm_free_{side}']  # share of the swing that a bag leaves
+  swing = t['arm_range'] * (1 + sign * t['arm_asymmetry']) * t['stride'] * free
   turn = 2 * np.pi * (phase - t['arm_phase'])
   upper = t['arm_mean'] - swing * np.cos(turn)
-  bend = t['elbow_mean'] * (0.4 + 0.6 * carried)
-  bend = bend - t['elbow_range'] * carried * np.cos(turn)
+  bend = t['elbow_mean'] * (0.4 + 0.6 * free)
+  bend = bend - t['elbow_range'] * free * np.cos(turn)
   lower = np.deg2rad(upper + np.maximum(bend, 3))
   upper = np.deg2rad(upper)
-  out = sign * np.deg2rad(t['arm_out'] + clothes.get('arm_out', 0))
+  out = sign * np.deg2rad(t['arm_out'])
   inward = out - sign * np.deg2rad(9)
   elbow = points[f'shoulder_{side}'] + t['upper_arm'] * _direction(upper, out)
   points[f'elbow_{side}'] = elbow
@@ -256,19 +254,19 @@ def _add_arm(points, t, thorax, side, sign, phase, clothes):
   points[f'hand_{side}'] = wrist + 0.055 * _direction(lower + 0.1, inward)
 
 
-def _flesh(t, clothes):
+def _flesh(t):
   """(start, end, start radius, end radius) of the body's own capsules."""
-  coat = clothes.get('coat_bulk', 0.0)
   b = t['build']
-  depth = {name: t[f'{name}_depth'] * b + coat for name in TORSO}
-  arm, thigh, calf = (t[f'{k}_girth'] * b for k in ('arm', 'thigh', 'calf'))
-  sleeve = arm + 0.7 * coat
+  depth = {name: t[f'{name}_depth'] * b for name in TORSO}
+  neck, arm, thigh, calf = (
+    t[f'{k}_girth'] * b for k in ('neck', 'arm', 'thigh', 'calf')
+  )
   head = 0.043 * t['head']
   trousers = t['trousers'] * (0.5 + 0.5 * b)
   capsules = [
     ('waist_l', 'waist_r', depth['waist'], depth['waist']),
     ('belly', 'breast', depth['waist'] * 0.95, depth['chest'] * 0.9),
-    ('nape', 'throat', 0.036 * b, 0.034 * b),
+    ('nape', 'throat', neck, neck),
     ('jaw', 'brow', head * 0.86, head),
     ('skull', 'brow', head + t['hair'], head + t['hair'] / 2),
   ]
@@ -276,8 +274,8 @@ def _flesh(t, clothes):
     capsules += [
       (f'hip_{s}', f'waist_{s}', depth['hip'], depth['waist']),
       (f'waist_{s}', f'chest_{s}', depth['waist'], depth['chest']),
-      (f'chest_{s}', f'shoulder_{s}', depth['chest'] * 0.95, sleeve * 1.05),
-      ('nape', f'shoulder_{s}', 0.036 * b + coat / 2, sleeve * 0.95),
+      (f'chest_{s}', f'shoulder_{s}', depth['chest'] * 0.95, arm * 1.05),
+      ('nape', f'shoulder_{s}', neck, arm * 0.95),
       (f'seat_{s}', f'joint_{s}', thigh * 1.12, thigh * 1.1),
       (f'joint_{s}', f'knee_{s}', thigh * 1.1, calf * 1.05),
       (f'knee_{s}', f'calf_{s}', calf * 1.03, calf * 1.05),
@@ -286,65 +284,11 @@ def _flesh(t, clothes):
       (f'ankle_{s}', f'ball_{s}', trousers * 0.9, 0.014),
       (f'heel_{s}', f'ball_{s}', 0.018, 0.016),
       (f'ball_{s}', f'toe_{s}', 0.016, 0.010),
-      (f'shoulder_{s}', f'elbow_{s}', sleeve * 1.1, sleeve * 0.88),
-      (f'elbow_{s}', f'wrist_{s}', sleeve * 0.88, sleeve * 0.62),
-      (f'wrist_{s}', f'hand_{s}', arm * 0.6, arm * 0.72),
+      (f'shoulder_{s}', f'elbow_{s}', arm * 1.1, arm * 0.88),
+      (f'elbow_{s}', f'wrist_{s}', arm * 0.88, arm * 0.62),
+      (f'wrist_{s}', f'hand_{s}', 0.018 * b, 0.021 * b),
     ]
   return capsules
-
-
-def _add_skirt(points, t, clothes):
-  """The part of a coat below the waist: it hangs, and the thighs push it."""
-  length, bulk = clothes['coat_length'], clothes['coat_bulk']
-  capsules = []
-  for s in SIDES:
-    hip, knee = points[f'joint_{s}'], points[f'knee_{s}']
-    pushed = (knee - hip) * np.array([0.65, 0.9, 1.0], np.float32)
-    points[f'hem_{s}'] = hip + length * pushed
-    radius = (t['hip_depth'] * 0.9 * t['build'] + bulk) * clothes['coat_flare']
-    top = t['hip_depth'] * t['build'] + bulk
-    capsules.append((f'hip_{s}', f'hem_{s}', top, radius))
-  points['hem'] = (points['hem_l'] + points['hem_r']) / 2
-  points['hip'] = (points['hip_l'] + points['hip_r']) / 2
-  capsules += [
-    ('hem_l', 'hem_r', radius, radius),
-    ('hip', 'hem', top, radius),
-    ('hip_l', 'waist_l', top, top),
-    ('hip_r', 'waist_r', top, top),
-  ]
-  return capsules
-
-
-def _add_bag(points, t, pelvis, thorax, phase, clothes):
-  size, side = clothes['bag_size'], clothes['bag_side']
-  bounce = 0.008 * np.cos(4 * np.pi * (phase - 0.1))
-  sign = 1 if side == 'l' else -1
-  if clothes['bag'] == 'backpack':
-    behind = -t['chest_depth'] * t['build'] - 0.6 * size
-    for name, y in (('a', 0.035), ('b', -0.035)):
-      points[f'top_{name}'] = thorax(behind, y, 0.82 * t['trunk'] + bounce / 2)
-      points[f'end_{name}'] = thorax(
-        behind - 0.015, y, 0.36 * t['trunk'] + bounce
-      )
-    return [(f'top_{n}', f'end_{n}', 0.8 * size, size) for n in 'ab']
-  if clothes['bag'] == 'shoulder':
-    y = sign * (t['hip_breadth'] * t['build'] + 0.4 * size)
-    points['bag_a'] = pelvis(0.055 + bounce, y, 0.02 + bounce)
-    points['bag_b'] = pelvis(-0.075 + bounce, y, 0.02 + bounce)
-    points['bag_c'] = pelvis(-0.01 + bounce, y, -0.05 + bounce)
-    strap = (f'shoulder_{side}', 'bag_c', 0.03, 0.01)
-  else:
-    hand = points[f'hand_{side}']
-    points['bag_a'] = hand + _xyz(0.05, 0, bounce - 0.09)
-    points['bag_b'] = hand + _xyz(-0.05, 0, bounce - 0.09)
-    points['bag_c'] = hand + _xyz(0, 0, bounce - 0.13)
-    strap = (f'hand_{side}', 'bag_c', 0.012, 0.02)
-  return [
-    ('bag_a', 'bag_b', 0.8 * size, 0.8 * size),
-    ('bag_a', 'bag_c', 0.8 * size, 0.7 * size),
-    ('bag_b', 'bag_c', 0.8 * size, 0.7 * size),
-    strap,
-  ]
 
 
 def _xyz(x, y, z):

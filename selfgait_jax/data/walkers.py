@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-from selfgait_jax.data import rasterise, walker_bodies
+from selfgait_jax.data import rasterise, walker_bodies, walker_clothes
 
 VIEWS = tuple(f'{degrees:03d}' for degrees in range(0, 181, 18))
 CONDITIONS = tuple(f'nm-{i:02d}' for i in range(1, 7)) + (
@@ -51,7 +51,7 @@ def _render(subject, condition, views, frames, seed):
   walk_rng = _rng(seed, subject, condition)
   traits = walker_bodies.draw_traits(own_rng, walk_rng)
   harmonics = walker_bodies.draw_harmonics(own_rng)
-  clothes = _draw_clothes(condition, walk_rng)
+  clothes = walker_clothes.draw_clothes(condition, walk_rng)
   phase = _draw_phase(traits, frames, walk_rng)
   heading = walk_rng.normal(0, 2)
   start, end, *radii = walker_bodies.body(traits, harmonics, phase, clothes)
@@ -85,27 +85,6 @@ def _draw_phase(traits, frames, rng):
   return rng.uniform() + np.cumsum(step * (1 + uneven))
 
 
-def _draw_clothes(condition, rng):
-  kind = condition[:2]
-  if kind == 'cl':
-    return {
-      'coat_bulk': rng.uniform(0.012, 0.026),
-      'coat_length': rng.uniform(0.15, 0.75),  # of the thigh
-      'coat_flare': rng.uniform(0.9, 1.1),
-      'arm_out': rng.uniform(2, 6),  # degrees
-    }
-  if kind == 'bg':
-    bag = ('backpack', 'shoulder', 'hand')[rng.integers(3)]
-    side = 'lr'[rng.integers(2)]
-    size = rng.uniform(0.038, 0.055) * (1.15 if bag == 'backpack' else 1)
-    clothes = {'bag': bag, 'bag_side': side, 'bag_size': size}
-    if bag != 'backpack':
-      clothes[f'arm_{side}'] = rng.uniform(0.2, 0.7)
-      clothes['arm_out'] = rng.uniform(0, 3)
-    return clothes
-  return {}
-
-
 def _project(points, ground, radius, views, heading):
   """(u, v, radius), float32 [V * T, C], as tangents of the viewing angle.
 
@@ -136,12 +115,13 @@ def _draw_noise(rng, frames, capsules):
     wander = _slow(0.012, rng, (frames, 2))
     holes[:, i, :2] = at + wander
     holes[:, i, 2] = radius * _run(rng, frames, 0.25)
-  rough = rng.integers(2**64, size=(4, frames, rasterise.SIZE), dtype=np.uint64)
+  rough = rng.integers(2**64, size=(5, frames, rasterise.SIZE), dtype=np.uint64)
   return {
     'thickness': thickness.astype(np.float32),  # [T, C]
     'lost': lost.astype(np.float32)[:, None],  # [T, 1]
     'holes': holes.astype(np.float32),  # [T, 3, (x, y, radius)]
     'rough': rough[0] & rough[1] & rough[2] & rough[3],  # [T, 64]
+    'grown': rough[4],  # [T, 64]
   }
 
 
@@ -173,7 +153,7 @@ def _silhouettes(start, end, noise):
   )
   rows = rasterise.draw(start, end)
   outermost = np.isin(np.arange(rasterise.SIZE), (0, rasterise.SIZE - 1))
-  rows = rasterise.roughen(rows, noise['rough'], outermost)
+  rows = rasterise.roughen(rows, noise['rough'], noise['grown'], outermost)
   x, y, radius = (noise['holes'][..., i] * rasterise.SIZE for i in range(3))
   hole = (x + rasterise.SIZE / 2, y, radius)
   holes = np.where(outermost, np.uint64(0), rasterise.draw(hole, hole))
