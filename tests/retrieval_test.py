@@ -186,6 +186,12 @@ def test_verification_of_separate_and_of_equal_scores():
   assert equal == 0.5
 
 
+def test_a_false_accept_rate_is_not_lost_to_rounding():
+  # 0.29 * 200 is 57.99... in floating point; 58 impostors may pass.
+  found, _ = retrieval.verification_rates([57], np.arange(200), (0.29,))
+  assert found == [1]
+
+
 def test_bad_input_is_one_sentence():
   x = draw(0, 2, 1, 3)
   with pytest.raises(errors.UserError, match='euclidean, flattened, cosine'):

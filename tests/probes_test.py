@@ -1,0 +1,114 @@
+"""Frozen-embedding classifiers and the gait energy image."""
+
+import numpy as np
+import pytest
+
+from selfgait_jax import errors, gei, probes, protocols
+from selfgait_jax.data import sequences
+
+
+def clusters(seed, count, spread=0.3):
+  """Five classes on a line through parts: [N, 3, 4] and their names."""
+  rng = np.random.default_rng(seed)
+  names = np.array(['eve', 'ann', 'bob', 'dan', 'cid'])
+  centres = np.random.default_rng(9).standard_normal((5, 3, 4))
+  labels = rng.integers(0, 5, count)
+  noise = spread * rng.standard_normal((count, 3, 4))
+  return np.float32(centres[labels] + noise), names[labels]
+
+
+def test_both_classifiers_find_separate_classes():
+  train, test = clusters(0, 100), clusters(1, 60)
+  assert probes.knn(*train, *test) == 100
+  assert probes.linear(*train, *test) == (100, 100)
+
+
+def test_both_classifiers_are_at_chance_without_classes():
+  (train, labels), (test, others) = clusters(0, 200, 50), clusters(1, 200, 50)
+  assert probes.knn(train, labels, test, others) < 40
+  assert probes.linear(train, labels, test, others)[1] < 40
+
+
+def test_knn_votes_by_cosine_and_weight():
+  # Two far neighbours of class 1 against one near of class 0, whose length
+  # does not matter.
+  angles = np.deg2rad([5, 40, 41])
+  train = np.stack([np.cos(angles), np.sin(angles)], 1)[:, None]
+  train[0] *= 100
+  test = np.array([[[1.0, 0.0]]])
+  vote = lambda t: probes.predict_knn(train, [0, 1, 1], test, 3, t)[0]
+  assert vote(0.07) == 0
+  assert vote(10.0) == 1
+  assert probes.predict_knn(train, [0, 1, 1], test, k=50)[0] == 0
+
+
+def test_linear_does_not_depend_on_scale_and_offset_of_features():
+  train, test = clusters(0, 60, 1.0), clusters(1, 60, 1.0)
+  scale = np.float32(10.0 ** np.arange(-2, 2))
+  moved = lambda data: (data[0] * scale + 3, data[1])
+  assert probes.linear(*train, *test) == pytest.approx(
+    probes.linear(*moved(train), *moved(test)), abs=2
+  )
+
+
+def test_linear_finds_the_optimum():
+  # At the minimum the gradient vanishes: more steps change nothing.
+  train, test = clusters(0, 80, 1.5), clusters(1, 80, 1.5)
+  assert probes.linear(*train, *test, steps=300) == pytest.approx(
+    probes.linear(*train, *test, steps=900), abs=2
+  )
+
+
+def test_a_constant_feature_is_harmless():
+  (train, labels), (test, others) = clusters(0, 60), clusters(1, 60)
+  train[:, 0, 0], test[:, 0, 0] = 1, 2
+  assert probes.linear(train, labels, test, others)[1] > 95
+
+
+def walkers():
+  """Two subjects of one rectangle each, in the CASIA-B layout."""
+  casiab = protocols.PROTOCOLS['casiab']
+  conditions = [*casiab.gallery, *sum(casiab.probes.values(), ())]
+  records = []
+  for subject, width in (('075', 2), ('076', 5)):
+    for condition in conditions:
+      for view in ('000', '090'):
+        clip = np.zeros((3, 8, 8), np.uint8)
+        clip[:, 1:7, 1 : 1 + width] = 255
+        clip[0, 0] = 255  # in one frame of three
+        records.append((subject, condition, view, clip))
+  return sequences.from_records(records, 'rectangles')
+
+
+def test_gei_is_the_mean_silhouette_and_can_be_evaluated():
+  data = walkers()
+  images = gei.embed(data)
+  assert images.shape == (len(data), 1, 64)
+  assert images.dtype == np.float32
+  image = images[0, 0].reshape(8, 8)
+  np.testing.assert_allclose(image[0], 1 / 3, rtol=1e-6)
+  np.testing.assert_array_equal(image[1:7, 1:3], 1)
+  np.testing.assert_array_equal(image[7], 0)
+  result = protocols.evaluate(
+    'casiab', images, data.subjects, data.conditions, data.views
+  )
+  assert result['metrics']['cl/rank1'] == 100
+
+
+def test_frozen_splits_by_condition():
+  data = walkers()
+  images = gei.embed(data)
+  swapped = data.conditions == 'bg-01'  # wears the other's outline
+  images[swapped] = images[swapped][::-1]
+  found = probes.frozen(images, data)
+  assert found == {
+    'linear_train': 100,
+    'nm/knn': 100,
+    'nm/linear': 100,
+    'bg/knn': 50,
+    'bg/linear': 50,
+    'cl/knn': 100,
+    'cl/linear': 100,
+  }
+  with pytest.raises(errors.UserError, match='linear_probe off'):
+    probes.frozen(images, data, 'oumvlp')
