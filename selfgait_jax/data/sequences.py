@@ -19,6 +19,8 @@ class SequenceSet:
     conditions: str [N], for example 'nm-01'.
     views: str [N], for example '090'.
     name: of the data set, for example 'casia_b'.
+    pixels: str [N], `pixel_fingerprint` of each sequence where it is known
+      already; it is stored with prepared data.
   """
 
   frames: np.ndarray
@@ -28,6 +30,7 @@ class SequenceSet:
   conditions: np.ndarray
   views: np.ndarray
   name: str
+  pixels: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.starts)
@@ -40,6 +43,8 @@ class SequenceSet:
   def select(self, rows: np.ndarray) -> 'SequenceSet':
     """The sequences at `rows`, in that order; frames are shared."""
     fields = ('starts', 'lengths', 'subjects', 'conditions', 'views')
+    if self.pixels is not None:
+      fields += ('pixels',)
     return dataclasses.replace(
       self, **{f: getattr(self, f)[rows] for f in fields}
     )
@@ -51,13 +56,23 @@ class SequenceSet:
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """16 hex digits of the names, lengths and pixels held here."""
-    digest = hashlib.sha256()
-    for row in range(len(self)):
-      key = f'{self.subjects[row]}/{self.conditions[row]}/{self.views[row]}'
-      digest.update(f'{key}:{self.lengths[row]};'.encode())
-      digest.update(np.ascontiguousarray(self[row]))
-    return digest.hexdigest()[:16]
+    """16 hex digits of the names and pixels held here, in this order."""
+    pixels = self.pixels
+    if pixels is None:
+      pixels = [pixel_fingerprint(self[row]) for row in range(len(self))]
+    digest = hashlib.blake2b(digest_size=8)
+    for names in zip(
+      self.subjects, self.conditions, self.views, pixels, strict=True
+    ):
+      digest.update(f'{"/".join(names)};'.encode())
+    return digest.hexdigest()
+
+
+def pixel_fingerprint(frames: np.ndarray) -> str:
+  """16 hex digits of the shape and pixels of one sequence, uint8 [T, H, W]."""
+  digest = hashlib.blake2b(f'{frames.shape}'.encode(), digest_size=8)
+  digest.update(np.ascontiguousarray(frames))
+  return digest.hexdigest()
 
 
 def from_records(records, name: str) -> SequenceSet:

@@ -1,0 +1,85 @@
+"""Silhouette files to a TFDS data set, and to one packed file on request.
+
+Expects PNG masks or OpenGait pickles in folders subject/condition/view. Can be
+killed at any time: the same command goes on where it stopped.
+"""
+
+import argparse
+import logging
+import os
+import sys
+
+from selfgait_jax import errors
+from selfgait_jax.data import datasets, loading, packed, prepare, trees
+
+
+def main() -> int:
+  """Exit status 1 and one sentence if nothing could be prepared."""
+  options = _parse()
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  logging.getLogger('absl').setLevel(logging.ERROR)
+  try:
+    _prepare(options)
+  except (errors.UserError, OSError) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  return 0
+
+
+def _prepare(options):
+  facts = datasets.BY_OPTION[options.dataset]
+  source = trees.open_tree(
+    facts, options.input, options.format, options.aligned
+  )
+  kind = 'pickles' if source.format == 'pickle' else 'PNG files'
+  _say(f'{facts.title}: {kind} in {source.root} to {options.output}')
+  summary = prepare.prepare(
+    source,
+    options.output,
+    options.workers,
+    overwrite='always' if options.overwrite else 'never',
+    report=_say,
+  )
+  print('\n'.join(prepare.describe(summary)))
+  if options.pack:
+    _say(f'packing {options.pack}')
+    records = loading.read_records(facts.name, options.output)
+    size = packed.write(records, options.pack, facts.name)
+    _say(f'{options.pack}: {size / 1e6:.0f} MB')
+  refused = summary['refused_count']
+  note = (
+    f', {refused:,} refused: see {prepare.REFUSED} there' if refused else ''
+  )
+  _say(f'{summary["sequences"]:,} sequences in {options.output}{note}')
+
+
+def _say(line):
+  print(line, flush=True)
+
+
+def _parse():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  add = parser.add_argument
+  add('--dataset', required=True, choices=sorted(datasets.BY_OPTION))
+  add('--input', required=True, help='folder that holds the subjects')
+  add('--output', required=True, help='TFDS data directory (config.data_dir)')
+  add('--format', default='auto', choices=('auto', 'png', 'pickle'))
+  add(
+    '--aligned',
+    action='store_true',
+    help='the PNG files are 64 x 64 already; take them as they are',
+  )
+  add('--workers', type=int, default=os.cpu_count(), help='processes')
+  add('--pack', help='also write this .npz (config.data.packed_file)')
+  add(
+    '--overwrite',
+    action='store_true',
+    help='prepare again although the data set is complete',
+  )
+  return parser.parse_args()
+
+
+if __name__ == '__main__':
+  sys.exit(main())

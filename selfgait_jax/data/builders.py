@@ -1,0 +1,112 @@
+"""TFDS builders: one record a sequence, fed by `selfgait_jax.data.prepare`."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from selfgait_jax.data import staging, synthetic
+
+SPLIT = 'sequences'  # one; subjects are parted when the data is read
+
+
+class _Silhouettes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+  """What the data sets share.
+
+  Generating reads staged records from the manual folder of TFDS; their frames
+  come compressed from the worker processes and are stored as they are.
+  """
+
+  VERSION = tfds.core.Version('1.0.0')
+  MANUAL_DOWNLOAD_INSTRUCTIONS = (
+    'See `python scripts/prepare_silhouettes.py --help`; it fills this folder'
+    ' and then calls the builder.'
+  )
+  url_infos = {}  # nothing is downloaded
+  progress = staticmethod(iter)  # sees the records on their way
+
+  def _info(self):
+    frames = tfds.features.Tensor(
+      shape=(None, 64, 64), dtype=np.uint8, encoding='zlib'
+    )
+    frames.encode_example = lambda compressed: compressed
+    return tfds.core.DatasetInfo(
+      builder=self,
+      description=self.__doc__,
+      features=tfds.features.FeaturesDict(
+        {
+          'silhouettes': frames,
+          'subject': tfds.features.Text(),
+          'condition': tfds.features.Text(),
+          'view': tfds.features.Text(),
+          'num_frames': np.int32,
+          'fingerprint': tfds.features.Text(),
+        }
+      ),
+    )
+
+  def _log_download_bytes(self):
+    """Says nothing: there is no download."""
+
+  _log_download_done = _log_download_bytes
+
+  def _split_generators(self, dl_manager):
+    return {SPLIT: self._generate_examples(dl_manager.manual_dir)}
+
+  def _generate_examples(self, folder):
+    for record in self.progress(staging.read(pathlib.Path(folder))):
+      example = dataclasses.asdict(record)
+      example['silhouettes'] = example.pop('frames')
+      yield f'{record.subject}/{record.condition}/{record.view}', example
+
+
+class CasiaB(_Silhouettes):
+  """CASIA-B, aligned silhouettes: 124 subjects, 10 conditions, 11 views."""
+
+
+class OuMvlp(_Silhouettes):
+  """OU-MVLP, aligned silhouettes: 10,307 subjects, 2 sequences, 14 views."""
+
+
+class SyntheticGait(_Silhouettes):
+  """Rendered walkers in the layout of CASIA-B."""
+
+
+@dataclasses.dataclass
+class SyntheticGaitConfig(tfds.core.BuilderConfig):
+  """Settings of one rendering."""
+
+  num_subjects: int = 0
+  frames: int = 0
+  seed: int = 0
+
+
+def make(
+  name: str,
+  data_dir: str | pathlib.Path,
+  rendering: synthetic.WalkerSource | None = None,
+) -> tfds.core.DatasetBuilder:
+  """The builder `name`; `synthetic_gait` needs to know of which rendering."""
+  if name != 'synthetic_gait':
+    classes = {'casia_b': CasiaB, 'ou_mvlp': OuMvlp}
+    return classes[name](data_dir=str(data_dir))
+  config = SyntheticGaitConfig(
+    name=rendering.config, **dataclasses.asdict(rendering)
+  )
+  return SyntheticGait(config=config, data_dir=str(data_dir))
+
+
+def read(builder: tfds.core.DatasetBuilder):
+  """Yields the `staging.Record`s of a prepared data set, not decoded."""
+  decoders = {'silhouettes': tfds.decode.SkipDecoding()}
+  data = builder.as_dataset(split=SPLIT, decoders=decoders)
+  for example in tfds.as_numpy(data):
+    yield staging.Record(
+      subject=example['subject'].decode(),
+      condition=example['condition'].decode(),
+      view=example['view'].decode(),
+      num_frames=int(example['num_frames']),
+      fingerprint=example['fingerprint'].decode(),
+      frames=example['silhouettes'],
+    )

@@ -1,0 +1,125 @@
+"""Prepared data into memory: from TFDS or from a packed file."""
+
+import concurrent.futures
+import operator
+import os
+import pathlib
+
+import numpy as np
+from absl import logging
+
+from selfgait_jax import errors
+from selfgait_jax.data import (
+  datasets,
+  packed,
+  prepare,
+  sequences,
+  staging,
+  synthetic,
+)
+
+DEFAULT_DATA_DIR = '~/tensorflow_datasets'
+
+
+def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
+  """Decodes the data set of a config, sorted by subject, condition and view.
+
+  The synthetic walkers are rendered and prepared first if need be. With
+  `data.packed_file` TensorFlow is not imported.
+
+  Args:
+    config: the whole config; `data_dir`, `data.name`, `data.packed_file` and
+      `synthetic` are read.
+    subjects: the ones wanted, as a collection of names or a function of a
+      name; None is all. Only their frames are decoded.
+    report: called with lines of progress.
+
+  Raises:
+    errors.UserError: the data is not prepared, or holds none of `subjects`.
+  """
+  name = config.data.name
+  if config.data.packed_file:
+    records = packed.read(config.data.packed_file, name)
+    decode = packed.decode
+  else:
+    records = _prepared(config, report)
+    decode = staging.decode
+  if subjects is not None:
+    wanted = subjects if callable(subjects) else set(subjects).__contains__
+    records = (record for record in records if wanted(record.subject))
+  records = sorted(
+    records, key=operator.attrgetter('subject', 'condition', 'view')
+  )
+  if not records:
+    raise errors.UserError(
+      f'expected sequences of the wanted subjects, found none in {name};'
+      ' prepare more of the data set or choose other subjects'
+    )
+  return _decode(records, name, decode)
+
+
+def read_records(name: str, data_dir, rendering=None):
+  """Yields `staging.Record`s of a prepared data set, in no given order.
+
+  Args:
+    name: of the data set.
+    data_dir: TFDS data directory.
+    rendering: the `synthetic.WalkerSource` if the data set is rendered.
+
+  Raises:
+    errors.UserError: it is not prepared.
+  """
+  from selfgait_jax.data import builders  # imports TensorFlow
+
+  data_dir = pathlib.Path(data_dir).expanduser()
+  builder = builders.make(name, data_dir, rendering)
+  if not builder.is_prepared():
+    option = {f.name: o for o, f in datasets.BY_OPTION.items()}[name]
+    raise errors.UserError(
+      f'expected {name} in {data_dir}, found none; run python'
+      f' scripts/prepare_silhouettes.py --dataset={option} --input=TREE'
+      f' --output={data_dir}'
+    )
+  return builders.read(builder)
+
+
+def _prepared(config, report):
+  """Records from TFDS, rendered now if the walkers are wanted."""
+  name, data_dir = config.data.name, config.data_dir or DEFAULT_DATA_DIR
+  rendering = None
+  if name == 'synthetic_gait':
+    rendering = synthetic.WalkerSource(
+      config.synthetic.train_subjects + config.synthetic.test_subjects,
+      config.synthetic.frames,
+      config.synthetic.seed,
+    )
+    prepare.prepare(
+      rendering, data_dir, config.data.workers, overwrite='stale', report=report
+    )
+  return read_records(name, data_dir, rendering)
+
+
+def _decode(records, name, decode):
+  """Fills one array, several records at a time: zlib leaves Python's lock."""
+  lengths = np.array([record.num_frames for record in records], np.int64)
+  starts = np.cumsum(lengths) - lengths
+  frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+
+  def fill(row):
+    start = starts[row]
+    frames[start : start + lengths[row]] = decode(records[row])
+
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for _ in pool.map(fill, range(len(records))):
+      pass  # raises what a thread raised
+  column = lambda field: np.array([getattr(r, field) for r in records])
+  return sequences.SequenceSet(
+    frames=frames,
+    starts=starts,
+    lengths=lengths,
+    subjects=column('subject'),
+    conditions=column('condition'),
+    views=column('view'),
+    name=name,
+    pixels=column('fingerprint'),
+  )

@@ -1,0 +1,78 @@
+"""One .npz file with a whole data set as black-and-white silhouettes.
+
+Each sequence is one zlib stream of bits, eight pixels a byte: a twelfth of the
+grey frames' size, and read without TensorFlow.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import zlib
+
+import numpy as np
+
+from selfgait_jax import errors
+from selfgait_jax.data import sequences, staging
+
+_SIZE = 64
+_THRESHOLD = 127  # grey values above it are silhouette
+_FIELDS = [f.name for f in dataclasses.fields(staging.Record)][:-1]
+
+
+def write(records, path: str | pathlib.Path, name: str) -> int:
+  """Packs `staging.Record`s of the data set `name`; returns bytes written."""
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    records = list(pool.map(_pack, records))
+  blobs = [record.frames for record in records]
+  path = pathlib.Path(path).expanduser()
+  partial = path.with_name(path.name + '.partial')
+  with open(partial, 'wb') as file:
+    np.savez(
+      file,
+      name=name,
+      blob=np.frombuffer(b''.join(blobs), np.uint8),
+      ends=np.cumsum([len(blob) for blob in blobs]),
+      **{f: np.array([getattr(r, f) for r in records]) for f in _FIELDS},
+    )
+  os.replace(partial, path)
+  return path.stat().st_size
+
+
+def read(path: str | pathlib.Path, name: str) -> list[staging.Record]:
+  """The records of a packed file; raises UserError if it is not of `name`."""
+  path = pathlib.Path(path).expanduser()
+  try:
+    with np.load(path) as file:
+      content = {key: file[key] for key in ('name', 'blob', 'ends', *_FIELDS)}
+  except Exception as error:  # a damaged archive can raise anything
+    raise errors.UserError(
+      f'expected a packed data set at {path}, found none ({error}); write it'
+      ' with scripts/prepare_silhouettes.py --pack or change data.packed_file'
+    ) from error
+  if str(content['name']) != name:
+    raise errors.UserError(
+      f'expected {name} in {path}, found {content["name"]}; change data.name or'
+      ' data.packed_file'
+    )
+  ends = content['ends'].tolist()
+  columns = (content[field].tolist() for field in _FIELDS)
+  return [
+    staging.Record(*row, frames=content['blob'][start:end].tobytes())
+    for *row, start, end in zip(*columns, [0, *ends[:-1]], ends, strict=True)
+  ]
+
+
+def decode(record: staging.Record) -> np.ndarray:
+  """uint8 [T, 64, 64] of 0 and 255."""
+  bits = np.frombuffer(zlib.decompress(record.frames), np.uint8)
+  return np.unpackbits(bits).reshape(-1, _SIZE, _SIZE) * np.uint8(255)
+
+
+def _pack(record):
+  white = staging.decode(record) > _THRESHOLD
+  return dataclasses.replace(
+    record,
+    frames=zlib.compress(np.packbits(white)),
+    fingerprint=sequences.pixel_fingerprint(white * np.uint8(255)),
+  )

@@ -1,0 +1,95 @@
+"""Worker processes that outlive no parent, and progress with an ETA."""
+
+import concurrent.futures
+import contextlib
+import datetime
+import multiprocessing
+import os
+import sys
+import threading
+import time
+import types
+
+_REPORT_EVERY = 2.0  # seconds
+
+
+def run(function, items, workers: int):
+  """Yields `function(item)` for every item, as they are finished.
+
+  Workers are spawned: they import the module of `function` and nothing that
+  the parent loaded, neither JAX nor TensorFlow. They end when the parent ends,
+  however it ends. With one worker everything runs in this process.
+  """
+  if workers <= 1:
+    yield from map(function, items)
+    return
+  pool = concurrent.futures.ProcessPoolExecutor(
+    workers,
+    mp_context=multiprocessing.get_context('spawn'),
+    initializer=_end_with_parent,
+  )
+  items, running = iter(items), set()
+  try:
+    while True:
+      for item in items:
+        with _main_module_hidden():
+          running.add(pool.submit(function, item))
+        if len(running) >= 2 * workers:
+          break
+      if not running:
+        return
+      done, running = concurrent.futures.wait(
+        running, return_when=concurrent.futures.FIRST_COMPLETED
+      )
+      for future in done:
+        yield future.result()
+  finally:
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+def track(items, total: int, unit: str, report, weigh=lambda item: 1):
+  """Passes items on and reports count, rate and remaining time.
+
+  Args:
+    items: any iterable.
+    total: the sum of `weigh` over all items.
+    unit: what is counted, for example 'subjects'.
+    report: called with a line of text every two seconds and at the end.
+    weigh: what one item counts.
+  """
+  start = last = time.monotonic()
+  count = 0
+  for item in items:
+    yield item
+    count += weigh(item)
+    now = time.monotonic()
+    if now - last >= _REPORT_EVERY or count == total:
+      last = now
+      rate = count / max(now - start, 1e-6)
+      left = (total - count) / rate if rate else 0
+      eta = datetime.timedelta(seconds=round(left))
+      report(f'{count:,}/{total:,} {unit}, {rate:,.1f}/s, ETA {eta}')
+
+
+def _end_with_parent():
+  """Ends this worker when the parent is gone, even by `kill -9`."""
+
+  def watch():
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _main_module_hidden():
+  """Keeps spawned workers from importing the parent's main script again.
+
+  They would import all that it imports, JAX and TensorFlow included.
+  """
+  main = sys.modules['__main__']
+  sys.modules['__main__'] = types.ModuleType('__main__')
+  try:
+    yield
+  finally:
+    sys.modules['__main__'] = main

@@ -1,0 +1,57 @@
+"""The synthetic walkers as a source of sequences to prepare."""
+
+import dataclasses
+import hashlib
+import inspect
+
+from selfgait_jax.data import datasets, rasterise, walker_bodies, walkers
+
+
+@dataclasses.dataclass(frozen=True)
+class WalkerSource:
+  """Renders where `trees.TreeSource` reads files.
+
+  Attributes:
+    num_subjects: named '001' and so on.
+    frames: of each sequence.
+    seed: of everything drawn.
+  """
+
+  num_subjects: int
+  frames: int
+  seed: int
+
+  @property
+  def facts(self) -> datasets.Facts:
+    return datasets.synthetic(self.num_subjects)
+
+  @property
+  def config(self) -> str:
+    """Name of the TFDS builder config."""
+    return f's{self.num_subjects}-f{self.frames}-seed{self.seed}'
+
+  @property
+  def home(self) -> str:
+    """Where the prepared data set lives in the TFDS data directory."""
+    return f'{self.facts.name}/{self.config}'
+
+  def describe(self) -> dict:
+    """What a prepared data set is remembered by, the renderer included."""
+    code = ''.join(map(inspect.getsource, (walkers, walker_bodies, rasterise)))
+    return {
+      **dataclasses.asdict(self),
+      'renderer': hashlib.sha256(code.encode()).hexdigest()[:16],
+    }
+
+  def subjects(self) -> list[str]:
+    return list(self.facts.subjects)
+
+  def stamp(self, subject: str) -> str:
+    return f'{subject} {self.describe()}'
+
+  def sequences(self, subject: str):
+    """Yields as `trees.TreeSource.sequences`; nothing is ever refused."""
+    for condition in self.facts.conditions:
+      walk = walkers.render_walk(subject, condition, self.frames, self.seed)
+      for view, frames in zip(walkers.VIEWS, walk, strict=True):
+        yield condition, view, frames, 0, []

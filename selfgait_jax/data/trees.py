@@ -1,0 +1,204 @@
+"""Folders of PNG files or OpenGait pickles, one sequence at a time."""
+
+import dataclasses
+import hashlib
+import pathlib
+import re
+
+from selfgait_jax import errors
+from selfgait_jax.data import datasets, pickles, silhouettes
+
+_SUFFIXES = {'png': '.png', 'pickle': '.pkl'}
+_OU_MVLP_FOLDER = re.compile(r'Silhouette_(\d{3})-(\d{2})')
+
+
+@dataclasses.dataclass(frozen=True)
+class TreeSource:
+  """A tree on disk and how to read it; travels to the worker processes.
+
+  Attributes:
+    facts: of the data set the tree should hold.
+    root: its folder.
+    format: 'png' or 'pickle'.
+    aligned: whether PNG frames are 64 x 64 already.
+    by_view: whether the folders are Silhouette_VIEW-SEQ/subject, as OU-MVLP
+      is downloaded, and not subject/condition/view.
+  """
+
+  facts: datasets.Facts
+  root: pathlib.Path
+  format: str
+  aligned: bool
+  by_view: bool
+
+  @property
+  def home(self) -> str:
+    """Where the prepared data set lives in the TFDS data directory."""
+    return self.facts.name
+
+  def describe(self) -> dict:
+    """What a prepared data set is remembered by."""
+    return {
+      'input': str(self.root),
+      'format': self.format,
+      'aligned': self.aligned,
+    }
+
+  def subjects(self) -> list[str]:
+    """Names of the subjects found, sorted."""
+    if self.by_view:
+      parents = [f for f in _folders(self.root) if _view_and_sequence(f)]
+    else:
+      parents = [self.root]
+    found = {folder.name for parent in parents for folder in _folders(parent)}
+    return sorted(found.intersection(self.facts.subjects))
+
+  def stamp(self, subject: str) -> str:
+    """Changes when a file of the subject or the way of reading changes."""
+    digest = hashlib.sha256(repr(self.describe()).encode())
+    for _, _, folder in self._sequence_folders(subject):
+      for path in self._files(folder):
+        stat = path.stat()
+        digest.update(f'{path}:{stat.st_size}:{stat.st_mtime_ns};'.encode())
+    return digest.hexdigest()
+
+  def sequences(self, subject: str):
+    """Reads one subject.
+
+    Yields:
+      (condition, view, frames uint8 [T, 64, 64] or None, number of masks left
+      out as too small, list of (file, reason) refused).
+    """
+    for condition, view, folder in self._sequence_folders(subject):
+      frames, dropped, refused = None, 0, []
+      try:
+        if condition not in self.facts.conditions:
+          raise silhouettes.Refused(f'no condition of {self.facts.title}')
+        if view not in self.facts.views:
+          raise silhouettes.Refused(f'no view of {self.facts.title}')
+        frames, dropped, refused = self._read(self._files(folder))
+      except (silhouettes.Refused, OSError) as error:
+        refused = [(folder, str(error))]
+      names = [(self._relative(path), reason) for path, reason in refused]
+      yield condition, view, frames, dropped, names
+
+  def _read(self, files):
+    if not files:
+      raise silhouettes.Refused(
+        f'a sequence without frames (no {_SUFFIXES[self.format]} file)'
+      )
+    if self.format == 'png':
+      return silhouettes.from_pngs(files, self.aligned)
+    if len(files) > 1:
+      raise silhouettes.Refused(f'{len(files)} pickles, expected one')
+    return silhouettes.from_array(pickles.read_array(files[0])), 0, []
+
+  def _sequence_folders(self, subject):
+    """(condition, view, folder) of every sequence of a subject, sorted."""
+    if self.by_view:
+      return sorted(
+        (sequence, view, folder / subject)
+        for folder in _folders(self.root)
+        for view, sequence in [_view_and_sequence(folder) or ('', '')]
+        if view and (folder / subject).is_dir()
+      )
+    return [
+      (condition.name, view.name, view)
+      for condition in _folders(self.root / subject)
+      for view in _folders(condition)
+    ]
+
+  def _files(self, folder):
+    return sorted(
+      path
+      for path in folder.iterdir()
+      if path.suffix.lower() == _SUFFIXES[self.format]
+      and path.name != 'gei.png'  # an average that some copies carry
+      and not path.name.startswith('.')
+    )
+
+  def _relative(self, path):
+    return str(path.relative_to(self.root))
+
+
+def open_tree(
+  facts: datasets.Facts,
+  root: str | pathlib.Path,
+  format: str = 'auto',
+  aligned: bool = False,
+) -> TreeSource:
+  """Recognises the layout and the format of a tree.
+
+  Raises:
+    errors.UserError: the folder is missing, empty or laid out otherwise.
+  """
+  root = pathlib.Path(root).expanduser().resolve()
+  if not root.is_dir():
+    raise errors.UserError(
+      f'expected a folder of {facts.title} silhouettes, found none at {root};'
+      ' change --input'
+    )
+  by_view = any(_view_and_sequence(folder) for folder in _folders(root))
+  source = TreeSource(facts, root, 'png', aligned, by_view)
+  first = {}  # the first file of each format
+  for subject in source.subjects():
+    for _, _, folder in source._sequence_folders(subject):
+      for name in _SUFFIXES:
+        files = dataclasses.replace(source, format=name)._files(folder)
+        if files:
+          first.setdefault(name, files[0])
+    if first:
+      break
+  wanted = _SUFFIXES if format == 'auto' else (format,)
+  known = [name for name in wanted if name in first]
+  if not known:
+    raise _wrong_layout(source, wanted)
+  source = dataclasses.replace(source, format=known[0])
+  if source.format == 'png' and not aligned:
+    _check_is_raw(first['png'])
+  return source
+
+
+def _check_is_raw(path):
+  try:
+    shape = silhouettes.read_png(path).shape
+  except (silhouettes.Refused, OSError):
+    return  # reported by name when its turn comes
+  if shape[0] == silhouettes.SIZE and shape[1] <= silhouettes.SIZE:
+    raise errors.UserError(
+      f'expected raw masks, found frames of {shape[0]} x {shape[1]} pixels'
+      f' ({path}); add --aligned if they are aligned already'
+    )
+
+
+def _wrong_layout(source, wanted):
+  suffixes = ' or '.join(_SUFFIXES[name] for name in wanted)
+  facts = source.facts
+  example = '/'.join((facts.subjects[0], facts.conditions[-1], facts.views[-1]))
+  entries = sorted(path.name for path in source.root.iterdir())
+  if not entries:
+    found = 'an empty folder'
+  else:
+    found = ', '.join(entries[:4]) + (', ...' if len(entries) > 4 else '')
+  hint = (
+    'unpack the archives first'
+    if any(re.search(r'\.(tar|tgz|zip|gz|7z)\b', name) for name in entries)
+    else 'point --input at the folder that holds the subjects'
+  )
+  return errors.UserError(
+    f'expected {suffixes} files in subject/condition/view folders such as'
+    f' {example}/ under {source.root}, found {found}; {hint}'
+  )
+
+
+def _folders(parent):
+  return sorted(
+    path
+    for path in parent.iterdir()
+    if path.is_dir() and not path.name.startswith('.')
+  )
+
+
+def _view_and_sequence(folder):
+  match = _OU_MVLP_FOLDER.fullmatch(folder.name)
+  return match.groups() if match else None
