@@ -1,0 +1,127 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import synthetic
+from selfgait_jax import checkpointing, errors, sharding
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax.models import factory
+
+
+@pytest.fixture(scope='module')
+def config():
+  return synthetic.get_config('smoke')
+
+
+@pytest.fixture(scope='module')
+def state(config):
+  model = factory.make_model(config.model)
+  variables = states.init_variables(model, jax.random.key(0), 44)
+  optimizer = optimizers.make_optimizer(config.pretrain)
+  return states.create_state(variables, optimizer, with_target=True)
+
+
+def _open(config, folder, keep=2):
+  manifest = checkpointing.make_manifest(config, 'pretrain')
+  return checkpointing.Checkpoints(folder, manifest, keep)
+
+
+def _at(state, step):
+  """The state after `step` updates, its parameters told apart by the step."""
+  params = jax.tree.map(lambda p: p + step, state.params)
+  return state.replace(step=jnp.int32(step), params=params)
+
+
+def _replicated():
+  return sharding.replicated(sharding.make_mesh())
+
+
+def test_saved_state_comes_back_bit_for_bit(config, state, tmp_path):
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 3), None)
+  checkpoints.wait()
+  found = checkpoints.restore(jax.eval_shape(lambda: state), _replicated())
+  checkpoints.close()
+  expected = _at(state, 3)
+  assert jax.tree.structure(found) == jax.tree.structure(expected)
+  for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_latest_and_best_are_kept(config, state, tmp_path):
+  checkpoints = _open(config, tmp_path, keep=2)
+  for step, rank1 in ((1, 10.0), (2, 90.0), (3, 20.0), (4, 30.0), (5, 40.0)):
+    checkpoints.save(_at(state, step), rank1)
+    checkpoints.wait()
+  checkpoints.close()
+  kept = {int(p.name) for p in (tmp_path / 'checkpoints').glob('[0-9]*')}
+  assert kept == {2, 4, 5}
+
+
+def test_half_written_checkpoint_does_not_count(config, state, tmp_path):
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 1), None)
+  checkpoints.wait()
+  checkpoints.close()
+  # What a kill leaves behind: Orbax's temporary name, never renamed.
+  half = tmp_path / 'checkpoints' / '2.orbax-checkpoint-tmp-0'
+  (half / 'variables').mkdir(parents=True)
+  checkpoints = _open(config, tmp_path)
+  assert checkpoints.latest_step() == 1
+  checkpoints.close()
+
+
+@pytest.mark.parametrize('part', ['', 'checkpoints', 'checkpoints/7'])
+def test_weights_load_from_any_of_its_folders(config, state, tmp_path, part):
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 7), None)
+  checkpoints.wait()
+  checkpoints.close()
+  variables, manifest = checkpointing.load_variables(str(tmp_path / part))
+  assert manifest['model']['embedding_dim'] == config.model.embedding_dim
+  for a, b in zip(
+    jax.tree.leaves(variables['params']),
+    jax.tree.leaves(_at(state, 7).params),
+    strict=True,
+  ):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_missing_checkpoint_is_an_error(tmp_path):
+  with pytest.raises(errors.UserError, match='found none'):
+    checkpointing.load_variables(str(tmp_path / 'nothing'))
+
+
+def test_damaged_checkpoint_is_an_error(config, state, tmp_path):
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 1), None)
+  checkpoints.wait()
+  checkpoints.close()
+  for path in (tmp_path / 'checkpoints/1/variables').rglob('*'):
+    if path.is_file():
+      path.write_bytes(b'')
+  with pytest.raises(errors.UserError, match='complete selfgait_jax'):
+    checkpointing.load_variables(str(tmp_path))
+
+
+def test_checkpoint_of_another_model_is_an_error(config):
+  manifest = checkpointing.make_manifest(config, 'pretrain')
+  other = config.copy_and_resolve_references()
+  other.model.widths = (4, 8, 16)
+  with pytest.raises(errors.UserError, match='config.model.widths'):
+    checkpointing.check_model(manifest, other, 'somewhere')
+
+
+def test_state_of_another_optimiser_is_an_error(config, state, tmp_path):
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 1), None)
+  checkpoints.wait()
+  stage = config.pretrain.copy_and_resolve_references()
+  stage.optimizer = 'sgd'
+  other = optimizers.make_optimizer(stage).init(state.params)
+  like = jax.eval_shape(lambda: state.replace(opt_state=other))
+  with pytest.raises(errors.UserError, match='other tensors'):
+    checkpoints.restore(like, _replicated())
+  checkpoints.close()
