@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from selfgait_jax.data.walker_traits import TRAITS
+
 COATED = ('chest', 'waist', 'hip')
 HIDDEN = 0.5  # share of a torso's own shape that a coat hides
 
@@ -28,8 +30,8 @@ def draw_clothes(condition: str, rng) -> dict:
   return {}
 
 
-def wear(traits, clothes, table) -> dict:
-  """Traits of the dressed body; `table` holds their means."""
+def wear(traits, clothes) -> dict:
+  """Traits of the dressed body: more girth, wider arms, less swing."""
   t = traits | {'arm_free_l': 1.0, 'arm_free_r': 1.0}
   t['arm_out'] += clothes.get('arm_out', 0)
   if clothes.get('bag') in ('shoulder', 'hand'):
@@ -37,7 +39,7 @@ def wear(traits, clothes, table) -> dict:
   if 'bulk' in clothes:
     for part in COATED:
       for name in (f'{part}_depth', f'{part}_breadth'):
-        t[name] += HIDDEN * (table[name][0] - t[name]) + clothes['bulk']
+        t[name] += HIDDEN * (TRAITS[name][0] - t[name]) + clothes['bulk']
     t['arm_girth'] += 0.7 * clothes['bulk']
     t['neck_girth'] += 0.5 * clothes['bulk']
   return t

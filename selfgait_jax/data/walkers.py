@@ -8,7 +8,12 @@ import zlib
 
 import numpy as np
 
-from selfgait_jax.data import rasterise, walker_bodies, walker_clothes
+from selfgait_jax.data import (
+  rasterise,
+  walker_bodies,
+  walker_clothes,
+  walker_traits,
+)
 
 VIEWS = tuple(f'{degrees:03d}' for degrees in range(0, 181, 18))
 CONDITIONS = tuple(f'nm-{i:02d}' for i in range(1, 7)) + (
@@ -19,6 +24,7 @@ CONDITIONS = tuple(f'nm-{i:02d}' for i in range(1, 7)) + (
 )
 DISTANCE = 2.9  # of the cameras, in statures (about 5 m)
 HEIGHT = 1.0  # of the cameras above the ground, in statures
+LOST = -9  # scale of a lost part's radius: not drawn, and no extent of the body
 
 
 def sequence_keys(num_subjects: int) -> list[tuple[str, str, str]]:
@@ -49,8 +55,8 @@ def render_walk(
 def _render(subject, condition, views, frames, seed):
   own_rng = _rng(seed, subject)
   walk_rng = _rng(seed, subject, condition)
-  traits = walker_bodies.draw_traits(own_rng, walk_rng)
-  harmonics = walker_bodies.draw_harmonics(own_rng)
+  traits = walker_traits.draw_traits(own_rng, walk_rng)
+  harmonics = walker_traits.draw_harmonics(own_rng)
   clothes = walker_clothes.draw_clothes(condition, walk_rng)
   phase = _draw_phase(traits, frames, walk_rng)
   heading = walk_rng.normal(0, 2)
@@ -80,7 +86,7 @@ def _rng(seed, *names):
 
 def _draw_phase(traits, frames, rng):
   """Cycles at each frame: any start, the subject's cadence, a little uneven."""
-  step = traits['cadence'] / walker_bodies.FRAMES_A_CYCLE
+  step = traits['cadence'] / walker_traits.FRAMES_A_CYCLE
   uneven = rng.normal(0, 0.03, frames)
   return rng.uniform() + np.cumsum(step * (1 + uneven))
 
@@ -107,7 +113,7 @@ def _draw_noise(rng, frames, capsules):
   )
   lost = np.where(_run(rng, frames, 0.2), rng.uniform(0.02, 0.09), 0)
   part = rng.integers(capsules)
-  thickness[_run(rng, frames, 0.2), part] = 0
+  thickness[_run(rng, frames, 0.2), part] = LOST
   holes = np.zeros((frames, 3, 3))
   for i in range(holes.shape[1]):
     radius = rng.uniform(0.012, 0.035)
