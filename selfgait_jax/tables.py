@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from selfgait_jax import protocols
 
+NAME_COLUMNS = ('rank-1 (%)', 'probe', 'method')  # the others are numbers
+
 
 def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
   """Rank-1 of each method and probe group, in percent.
@@ -11,12 +13,7 @@ def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
   Args:
     rows: (name, what `protocols.evaluate` returned, or its `metrics`).
   """
-  groups = _groups(rows)
-  body = [
-    [name, *(_percent(metrics_of(row).get(f'{g}/rank1')) for g in groups)]
-    for name, row in rows
-  ]
-  return _markdown(['rank-1 (%)', *(g.upper() for g in groups)], body)
+  return _markdown(*rank1_cells(rows))
 
 
 def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
@@ -29,13 +26,28 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
     rows: one result of `protocols.evaluate`, or a list of (name, result).
       Metrics alone do as well; groups are then named without conditions.
   """
+  return _markdown(*per_view_cells(rows))
+
+
+def rank1_cells(rows) -> tuple[list[str], list[list[str]]]:
+  """Header and rows of `rank1_table`."""
+  found = groups([metrics_of(row) for _, row in rows])
+  body = [
+    [name, *(percent(metrics_of(row).get(f'{g}/rank1')) for g in found)]
+    for name, row in rows
+  ]
+  return ['rank-1 (%)', *(g.upper() for g in found)], body
+
+
+def per_view_cells(rows) -> tuple[list[str], list[list[str]]]:
+  """Header and rows of `per_view_table`."""
   if isinstance(rows, Mapping):
     rows = [('', rows)]
   named = any(name for name, _ in rows)
-  views = metrics_of(rows[0][1])['views']
+  views = metrics_of(rows[0][1]).get('views', [])
   body = []
-  for group in _groups(rows):
-    title = _title(rows[0][1], group)
+  for group in groups([metrics_of(row) for _, row in rows]):
+    title = group_title(rows[0][1], group)
     for name, row in rows:
       metrics = metrics_of(row)
       cells = metrics.get(f'{group}/rank1_per_view')
@@ -43,10 +55,10 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
         continue
       mean = metrics[f'{group}/rank1']
       head = [title, name] if named else [title]
-      body.append([*head, *map(_percent, cells), _percent(mean)])
+      body.append([*head, *map(percent, cells), percent(mean)])
       title = ''
   head = ['probe', 'method'] if named else ['probe']
-  return _markdown([*head, *map(degrees, views), 'mean'], body, len(head))
+  return [*head, *map(degrees, views), 'mean'], body
 
 
 def metrics_of(result: Mapping) -> Mapping:
@@ -59,24 +71,27 @@ def degrees(view: str) -> str:
   return f'{int(view)}°' if view.isdigit() else view
 
 
-def _groups(rows) -> list[str]:
-  """Probe groups of all rows, in order of appearance."""
-  keys = [key.split('/') for _, row in rows for key in metrics_of(row)]
-  return list(dict.fromkeys(key[0] for key in keys if key[-1] == 'rank1'))
+def groups(metrics: Sequence[Mapping]) -> list[str]:
+  """Probe groups that any of them has, in order of appearance."""
+  keys = [key.split('/') for scores in metrics for key in scores]
+  return list(dict.fromkeys(key[0] for key in keys if key[1:] == ['rank1']))
 
 
-def _title(result, group: str) -> str:
-  label = result.get('protocol', '/')
-  protocol = protocols.PROTOCOLS.get(label.split('/')[0])
+def group_title(result: Mapping, group: str) -> str:
+  """'NM#5-6' where the result names its protocol, else 'NM'."""
+  name = result.get('protocol', '').split('/')[0]
+  protocol = protocols.PROTOCOLS.get(name)
   return protocol.title(group) if protocol else group.upper()
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+  """One decimal; '-' for what was not measured."""
   return '-' if value is None else f'{value:.1f}'
 
 
-def _markdown(header, body, left: int = 1) -> str:
-  """Pipe table, columns padded; the first `left` columns are flush left."""
+def _markdown(header, body) -> str:
+  """Pipe table, columns padded; names flush left, numbers flush right."""
+  left = sum(name in NAME_COLUMNS for name in header)
   lines = [header, *body]
   widths = [max(3, *(len(row[i]) for row in lines)) for i in range(len(header))]
   rule = [

@@ -1,0 +1,194 @@
+"""The pictures of a report, each as the bytes of a PNG file."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import cm, figure, image, ticker
+
+from selfgait_jax import tables
+
+# Okabe and Ito's colours, told apart with any common colour vision.
+COLOURS = (
+  '#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#000000',
+)  # fmt: skip
+DASHES = ('-', '--', ':')
+WIDTH = 10.8  # inches of 96 CSS pixels, of a whole row
+DENSITY = 2  # pixels a CSS pixel
+# Axis labels of curves whose names do not say their unit.
+LABELS = {
+  'loss': 'loss',
+  'effective_rank': 'effective rank (dimensions)',
+  'active_share': 'active triplets (share)',
+  'active_triplets': 'active triplets a part',
+  'learning_rate': 'learning rate',
+  'frames_per_second': 'frames / s',
+}
+# Of no interest after the run, or said by another curve.
+NOT_DRAWN = ('eta_seconds', 'steps_per_second')
+# Settings: drawn where a schedule moves them.
+SCHEDULED = ('learning_rate', 'target_momentum')
+
+
+def heat_maps(metrics: Mapping, titles: Mapping[str, str]) -> bytes | None:
+  """Rank-1 by probe view and gallery view, one map a probe group.
+
+  Args:
+    metrics: of one row; `views` and `<group>/matrix` are drawn.
+    titles: heading of each group, in order.
+
+  Returns:
+    PNG, or None if there is no matrix.
+  """
+  drawn = [group for group in titles if f'{group}/matrix' in metrics]
+  if not drawn:
+    return None
+  views = [tables.degrees(view) for view in metrics['views']]
+  fig, axes = _panels(len(drawn), aspect=1.0)
+  for ax, group in zip(axes, drawn, strict=True):
+    matrix = np.array(metrics[f'{group}/matrix'], float)  # None becomes NaN
+    ax.grid(False)
+    ax.set_facecolor('#dddddd')
+    ax.imshow(matrix, cmap='cividis', vmin=0, vmax=100)
+    for (row, column), value in np.ndenumerate(matrix):
+      text = '–' if np.isnan(value) else f'{value:.0f}'
+      dark = value < 55
+      ax.text(
+        column, row, text, ha='center', va='center', size=6.5,
+        color='white' if dark else 'black',
+      )  # fmt: skip
+    ax.set_xticks(range(len(views)), views, rotation=60, size=7)
+    ax.set_yticks(range(len(views)), views, size=7)
+    ax.set_title(titles[group])
+    ax.set_xlabel('gallery view')
+  axes[0].set_ylabel('probe view')
+  scale = cm.ScalarMappable(cmap='cividis')
+  scale.set_clim(0, 100)
+  fig.colorbar(scale, ax=list(axes), label='rank-1 (%)', shrink=0.75, pad=0.01)
+  return _png(fig)
+
+
+def cumulative_match(
+  rows: Mapping[str, Mapping], titles: Mapping[str, str]
+) -> bytes | None:
+  """CMC curves of every row, one panel a probe group.
+
+  Args:
+    rows: name -> metrics; `<group>/cmc` is drawn.
+    titles: heading of each group, in order.
+  """
+  drawn = [g for g in titles if any(f'{g}/cmc' in m for m in rows.values())]
+  if not drawn:
+    return None
+  fig, axes = _panels(len(drawn), aspect=0.85, sharey=True)
+  for ax, group in zip(axes, drawn, strict=True):
+    for i, (name, metrics) in enumerate(rows.items()):
+      curve = np.array(metrics.get(f'{group}/cmc', []), float)
+      ax.plot(
+        range(1, len(curve) + 1), curve, DASHES[i // len(COLOURS) % 3],
+        color=COLOURS[i % len(COLOURS)], label=name, marker='o', markersize=2.5,
+      )  # fmt: skip
+    ax.set_title(titles[group])
+    ax.set_xlabel('rank k')
+    ax.set_xticks([1, 5, 10, 15, 20])
+    ax.set_ylim(0, 102)
+  axes[0].set_ylabel('hit among the k nearest (%)')
+  handles, labels = axes[0].get_legend_handles_labels()
+  fig.legend(handles, labels, loc='outside lower center', ncols=3)
+  return _png(fig)
+
+
+def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
+  """Every quantity of one stage over its steps, the loss first.
+
+  Args:
+    series: name -> (step, value) in order; values that are not finite are left
+      out.
+  """
+  drawn = sorted(
+    (name for name, points in series.items() if _worth_drawing(name, points)),
+    key=lambda name: ('loss' not in name, 'probe' not in name, name),
+  )
+  if not drawn:
+    return None
+  fig, axes = _panels(len(drawn), aspect=0.62)
+  for ax, name in zip(axes, drawn, strict=True):
+    step, value = np.array(series[name], float).T
+    finite = np.isfinite(value)
+    step, value = step[finite], value[finite]
+    smooth, window = _smoothed(value)
+    colour = COLOURS[0]
+    ax.plot(
+      step, value, color=colour, alpha=0.3 if window > 1 else 1,
+      marker='o' if len(value) < 30 else None, markersize=3,
+    )  # fmt: skip
+    if window > 1:
+      ax.plot(step[window // 2 :][: len(smooth)], smooth, color=colour)
+    ax.set_title(name, size=9)
+    ax.set_ylabel(_label(name))
+    ax.set_xlabel('step')
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+  return _png(fig)
+
+
+def film_strip(clip: np.ndarray, frames: int = 16) -> bytes:
+  """The first frames of a clip, side by side.
+
+  Args:
+    clip: uint8 [T, H, W].
+    frames: shown at most.
+  """
+  clip = np.asarray(clip)[:frames]
+  framed = np.pad(clip, ((0, 0), (0, 0), (0, 2)), constant_values=128)
+  strip = framed.transpose(1, 0, 2).reshape(clip.shape[1], -1)[:, :-2]
+  buffer = io.BytesIO()
+  image.imsave(buffer, strip, cmap='gray', vmin=0, vmax=255, format='png')
+  return buffer.getvalue()
+
+
+def _panels(count, aspect, **settings):
+  """A figure with `count` panels in rows of three, and their axes."""
+  columns = min(count, 3)
+  rows = -(-count // columns)
+  width = WIDTH / 3 if count > 1 else WIDTH / 2  # a single one stands large
+  fig = figure.Figure(
+    figsize=(width * columns, width * aspect * rows + 0.4),
+    layout='constrained',
+  )
+  axes = fig.subplots(rows, columns, squeeze=False, **settings).ravel()
+  for ax in axes[count:]:
+    ax.remove()
+  for ax in axes[:count]:
+    ax.grid(alpha=0.25)
+    ax.set_axisbelow(True)
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.tick_params(labelsize=8)
+  return fig, axes[:count]
+
+
+def _worth_drawing(name, points):
+  moves = len({value for _, value in points}) > 1
+  return (
+    len(points) and name not in NOT_DRAWN and (moves or name not in SCHEDULED)
+  )
+
+
+def _smoothed(values):
+  """Moving average over a 25th of the points, and its width."""
+  window = max(1, len(values) // 25)
+  if window == 1:
+    return values, 1
+  return np.convolve(values, np.ones(window) / window, 'valid'), window
+
+
+def _label(name):
+  last = name.split('/')[-1]
+  if last.startswith('rank'):
+    return f'{last.replace("rank", "rank-")} (%)'
+  return LABELS.get(last, last.replace('_', ' '))
+
+
+def _png(fig) -> bytes:
+  buffer = io.BytesIO()
+  fig.savefig(buffer, format='png', dpi=96 * DENSITY)
+  return buffer.getvalue()

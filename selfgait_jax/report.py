@@ -1,0 +1,246 @@
+"""One HTML file that shows a run: scores, pictures, curves and settings."""
+
+import base64
+import html
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from selfgait_jax import figures, protocols, tables
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto;
+  max-width: 1080px; padding: 0 1rem; background: #fff; }
+h1 { font-size: 1.6rem; margin-bottom: 0; }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
+p.note, figcaption { color: #555; font-size: .87rem; max-width: 46rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .22rem .6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #e4e4e4; }
+th { font-weight: 600; border-bottom: 1px solid #888; white-space: normal;
+  vertical-align: bottom; }
+th.name, td.name { text-align: left; }
+td.bar { min-width: 6.5rem; border-right: 5px solid #fff;
+  background: 0 50% / 100% 72% no-repeat; }
+tr.main td.name { font-weight: 600; }
+.scroll { overflow-x: auto; }
+.scroll table { font-size: .84rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
+dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
+figure { margin: .8rem 0; } img { max-width: 100%; }
+img.strip { width: 100%; image-rendering: pixelated; display: block; }
+pre { font-size: .78rem; background: #f6f6f6; padding: .8rem; overflow: auto; }
+"""
+
+
+def write(
+  path: pathlib.Path,
+  results: Mapping,
+  rows: Mapping[str, Mapping] | None = None,
+  curves: Mapping[str, Mapping[str, Sequence]] | None = None,
+  clips: Sequence[tuple[str, np.ndarray]] = (),
+  config: str = '',
+) -> None:
+  """Writes a self-contained HTML file; what is not given is left out.
+
+  Args:
+    path: of the file, overwritten.
+    results: content of `results.json`.
+    rows: name -> result of `protocols.evaluate` or its metrics, in the order
+      of the table; those of `results` by default. The main row, which the
+      per-view pictures show, is `results['metrics']`.
+    curves: stage -> name -> [(step, value), ...].
+    clips: (title, uint8 [T, H, W]) of people who may be shown.
+    config: the settings, as JSON.
+  """
+  rows = _rows(results, rows)
+  metrics = results.get('metrics', {})
+  titles = {
+    group: tables.group_title(results, group)
+    for group in tables.groups([metrics, *rows.values()])
+  }
+  body = [
+    _facts(results),
+    _summary(rows, metrics),
+    _main_row(metrics, results.get('counts', {}), titles),
+    _views(results, rows, titles),
+    _section(
+      'CMC curves',
+      _picture(figures.cumulative_match(rows, titles), 'CMC curves'),
+    ),
+    *(
+      _section(f'Training: {stage}', _picture(figures.curves(series), stage))
+      for stage, series in (curves or {}).items()
+    ),
+    _clips(clips),
+    _settings(config),
+  ]
+  title = f'selfgait_jax: {results.get("data", {}).get("name", "run")}'
+  pathlib.Path(path).write_text(
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width">'
+    f'<title>{_text(title)}</title><style>{STYLE}</style></head><body>'
+    f'<h1>{_text(title)}</h1>{"".join(body)}</body></html>\n',
+    encoding='utf-8',
+  )
+
+
+def _rows(results, rows):
+  """Name -> metrics of every row of the summary."""
+  rows = rows or results.get('rows')
+  if not rows:
+    rows = dict(results.get('baselines', {}))
+    if results.get('metrics'):
+      rows['this run'] = results['metrics']
+  return {name: tables.metrics_of(row) for name, row in rows.items()}
+
+
+def _facts(results):
+  """What was measured on what, by which rules and with which program."""
+  label = results.get('protocol', '')
+  rules = protocols.PROTOCOLS.get(label.split('/')[0])
+  counts = {k: v for k, v in results.get('counts', {}).items() if '/' not in k}
+  data = dict(results.get('data', {}))
+  versions = results.get('versions', {})
+  facts = {
+    'protocol': label,
+    'data': ', '.join(f'{k} {v}' for k, v in data.items()),
+    'counts': ', '.join(f'{v} {k}' for k, v in counts.items()),
+    'config hash': results.get('config_hash', ''),
+    'seed': results.get('seed', ''),
+    'device': results.get('device', ''),
+    'versions': ', '.join(f'{k} {v}' for k, v in versions.items()),
+    'evaluation took': f'{results["seconds"]} s'
+    if 'seconds' in results
+    else '',
+  }
+  items = ''.join(
+    f'<dt>{_text(k)}</dt><dd>{_text(v)}</dd>'
+    for k, v in facts.items()
+    if v != ''
+  )
+  note = f'<p class="note">{_text(rules.definition)}</p>' if rules else ''
+  return f'<dl>{items}</dl>{note}'
+
+
+def _summary(rows, main):
+  if not rows:
+    return ''
+  header, body = tables.rank1_cells(list(rows.items()))
+  is_main = [bool(main) and metrics == main for metrics in rows.values()]
+  return _section(
+    'Rank-1 of every row',
+    _table(header, body, bars=True, main=is_main),
+    'In percent. A nearest neighbour on gait energy images and a network with '
+    'random weights are the floors. The row in bold is the main row, shown in '
+    'detail below.',
+  )
+
+
+def _main_row(metrics, counts, titles):
+  """Every score of the main row, probe groups down."""
+  names = ['rank1', 'rank2', 'rank3', 'rank4', 'rank5', 'rank10']
+  names += ['mAP', 'mINP', 'rank1_all_views', 'knn', 'linear']
+  names = [n for n in names if any(f'{g}/{n}' in metrics for g in titles)]
+  tallies = ['probes', 'probes_without_mate', 'pairs_without_mate']
+  tallies += ['probes_without_other_view', 'empty_cells']
+  tallies = [n for n in tallies if any(f'{g}/{n}' in counts for g in titles)]
+  if not names:
+    return ''
+  body = [
+    [
+      title,
+      *(tables.percent(metrics.get(f'{group}/{name}')) for name in names),
+      *(str(counts.get(f'{group}/{name}', '-')) for name in tallies),
+    ]
+    for group, title in titles.items()
+  ]
+  header = ['probe', *(n.replace('_', ' ') for n in names + tallies)]
+  return _section('Main row in full', _table(header, body))
+
+
+def _views(results, rows, titles):
+  """Per-view table of all rows and heat maps of the main one."""
+  metrics = results.get('metrics', {})
+  content = _picture(figures.heat_maps(metrics, titles), 'rank-1 by view pair')
+  per_view = [
+    (name, row | {'protocol': results.get('protocol', '')})
+    for name, row in rows.items()
+    if 'views' in row
+  ]
+  if per_view:
+    content += _table(*tables.per_view_cells(per_view))
+  return _section(
+    'Rank-1 by view',
+    content,
+    'Each cell of the maps: probes of one view against the gallery of one '
+    'other; the diagonal (identical views) is not part of the means. The table '
+    'has the layout of Table 1 of the SelfGait paper.',
+  )
+
+
+def _clips(clips):
+  strips = ''.join(
+    _picture(figures.film_strip(clip), title, css='strip')
+    for title, clip in clips
+    if len(clip)
+  )
+  return _section('Sample clips', strips)
+
+
+def _settings(config):
+  if not config:
+    return ''
+  text = json.dumps(json.loads(config), indent=2)
+  return (
+    '<h2>Settings</h2><details><summary>every key of the run</summary>'
+    f'<pre>{_text(text)}</pre></details>'
+  )
+
+
+def _section(title, content, note=''):
+  """Nothing without content."""
+  if not content:
+    return ''
+  note = f'<p class="note">{_text(note)}</p>' if note else ''
+  return f'<h2>{_text(title)}</h2>{note}{content}'
+
+
+def _picture(png, title, css=''):
+  if png is None:
+    return ''
+  data = base64.b64encode(png).decode()
+  caption = f'<figcaption>{_text(title)}</figcaption>' if css else ''
+  # Bytes 16 to 19 of a PNG file are its width: drawn finer than shown.
+  width = int.from_bytes(png[16:20], 'big') // figures.DENSITY
+  return (
+    f'<figure>{caption}<img class="{css}" width="{width}" '
+    f'alt="{_text(title)}" src="data:image/png;base64,{data}"></figure>'
+  )
+
+
+def _table(header, body, bars=False, main=()):
+  """HTML table; with `bars`, numbers are percentages drawn behind the text."""
+  names = sum(name in tables.NAME_COLUMNS for name in header)
+  lines = []
+  for i, row in enumerate([header, *body]):
+    tag = 'td' if i else 'th'
+    cells = ''
+    for column, cell in enumerate(row):
+      css, style = ('name' if column < names else ''), ''
+      if bars and i and column >= names and cell != '-':
+        css, share = 'bar', float(cell)
+        style = (
+          ' style="background-image:linear-gradient(90deg,'
+          f'#cde2f3 {share:.1f}%,transparent {share:.1f}%)"'
+        )
+      cells += f'<{tag} class="{css}"{style}>{_text(cell)}</{tag}>'
+    bold = i and i <= len(main) and main[i - 1]
+    lines.append(f'<tr class="{"main" if bold else ""}">{cells}</tr>')
+  return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _text(value) -> str:
+  return html.escape(str(value))

@@ -1,0 +1,138 @@
+"""The HTML report holds what it was given, and nothing from elsewhere."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from selfgait_jax import figures, protocols, report
+
+
+def result(protocol='casiab', noise=0.0, seed=0):
+  """An evaluation of random embeddings; view 090 has no nm probes."""
+  rules = protocols.PROTOCOLS[protocol]
+  conditions = [*rules.gallery, *sum(rules.probes.values(), ())]
+  keys = np.array(
+    [
+      (s, c, v)
+      for s in ('075', '076', '077')
+      for c in conditions
+      for v in ('000', '018', '090')
+      if not (c in ('nm-05', 'nm-06') and v == '090')
+    ]
+  )
+  rng = np.random.default_rng(seed)
+  centres = rng.standard_normal((3, 2, 4))[
+    np.unique(keys[:, 0], False, True)[1]
+  ]
+  embeddings = centres + noise * rng.standard_normal(centres.shape)
+  return protocols.evaluate(protocol, embeddings, *keys.T)
+
+
+def everything():
+  rows = {'GEI': result(noise=3), '<all> & labels': result(noise=1, seed=1)}
+  main = rows['<all> & labels']
+  results = {
+    'protocol': main['protocol'],
+    'metrics': main['metrics'],
+    'counts': main['counts'] | {'frames': 4321},
+    'baselines': {'gei': rows['GEI']['metrics']},
+    'rows': {name: row['metrics'] for name, row in rows.items()},
+    'data': {'name': 'synthetic_gait', 'fingerprint': '0123456789abcdef'},
+    'config_hash': 'c0ffee',
+    'seed': 17,
+    'versions': {'jax': '9.8.7'},
+    'device': '1 x <cpu>',
+    'seconds': 12.5,
+  }
+  curves = {
+    'pretrain': {
+      'loss': [(step, 1 / (1 + step)) for step in range(200)],
+      'effective_rank': [(0, 9.0), (20, float('nan')), (40, float('inf'))],
+      'eta_seconds': [(0, 1.0)],
+      'probe/nm/rank1': [(0, 10.0)],
+    },
+    'finetune': {},
+  }
+  clips = [('subject <075>', np.eye(64, dtype=np.uint8)[None] * 255)]
+  return results, rows, curves, clips, json.dumps({'seed': 17})
+
+
+def images_of(text):
+  return re.findall(r'src="([^"]*)"', text)
+
+
+def test_report_holds_everything_and_is_self_contained(tmp_path):
+  results, rows, curves, clips, config = everything()
+  report.write(tmp_path / 'a.html', results, rows, curves, clips, config)
+  text = (tmp_path / 'a.html').read_text(encoding='utf-8')
+  for words in (
+    'synthetic_gait', 'casiab/1', 'Gallery nm-01 to nm-04', '4321 frames',
+    '0123456789abcdef', 'c0ffee', '<dd>17</dd>', 'jax 9.8.7', '12.5 s',
+    'NM#5-6', 'Training: pretrain', '&quot;seed&quot;: 17',
+    f'{results["metrics"]["cl/rank1"]:.1f}',
+  ):  # fmt: skip
+    assert words in text, words
+  assert 'Training: finetune' not in text  # has no curves
+
+  for raw, escaped in (
+    ('<all> & labels', '&lt;all&gt; &amp; labels'),
+    ('<cpu>', '&lt;cpu&gt;'),
+    ('<075>', '&lt;075&gt;'),
+  ):
+    assert escaped in text
+    assert raw not in text
+
+  pictures = images_of(text)
+  assert len(pictures) == 4  # heat maps, CMC, one stage, one clip
+  assert all(p.startswith('data:image/png;base64,') for p in pictures)
+  assert not re.search(r'https?:|<script|<link|url\(', text)
+
+
+@pytest.mark.parametrize('lacking', ['rows', 'metrics', 'counts', 'protocol'])
+def test_report_does_without_a_part(tmp_path, lacking):
+  results = {k: v for k, v in everything()[0].items() if k != lacking}
+  report.write(tmp_path / 'a.html', results)
+  assert 'Rank-1' in (tmp_path / 'a.html').read_text()
+
+
+def test_report_of_nothing(tmp_path):
+  report.write(tmp_path / 'a.html', {})
+  text = (tmp_path / 'a.html').read_text()
+  assert text.endswith('</html>\n')
+  assert not images_of(text)
+
+
+@pytest.mark.parametrize('protocol', ['oumvlp', 'casiab_cross_view'])
+def test_report_of_other_protocols(tmp_path, protocol):
+  report.write(tmp_path / 'a.html', result(protocol))
+  text = (tmp_path / 'a.html').read_text()
+  # The cross-view gallery has no cells of single view pairs.
+  assert len(images_of(text)) == (2 if protocol == 'oumvlp' else 1)
+
+
+def test_main_row_is_marked(tmp_path):
+  results, rows, *_ = everything()
+  report.write(tmp_path / 'a.html', results, rows)
+  text = (tmp_path / 'a.html').read_text()
+  marked = re.findall(r'<tr class="main"><td class="name">([^<]*)<', text)
+  assert marked == ['&lt;all&gt; &amp; labels']
+
+
+def test_film_strip_shows_the_frames_in_order():
+  clip = np.zeros((20, 6, 4), np.uint8)
+  clip[np.arange(20), 0, 0] = np.arange(20) * 10
+  strip = image.imread(io.BytesIO(figures.film_strip(clip, frames=5)))
+  assert strip.shape[:2] == (6, 5 * 4 + 4 * 2)
+  np.testing.assert_allclose(
+    255 * strip[0, ::6, 0], [0, 10, 20, 30, 40], atol=0.5
+  )
+
+
+def test_settings_are_drawn_only_where_a_schedule_moves_them():
+  constant = {'learning_rate': [(0, 0.1), (9, 0.1)], 'eta_seconds': [(0, 5)]}
+  assert figures.curves(constant) is None
+  assert figures.curves({'learning_rate': [(0, 0.1), (9, 0.0)]})
