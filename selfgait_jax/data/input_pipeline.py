@@ -1,0 +1,255 @@
+"""Batches of uint8 clips to learn from, and of whole sequences to embed."""
+
+import atexit
+import collections
+import concurrent.futures
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from selfgait_jax import errors
+from selfgait_jax.data import sampler
+from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.data.splits import Subset
+
+# Shapes that the embedding is compiled for: few, since each takes seconds.
+MAX_BUCKETS = 6
+
+
+def batches(
+  sequences: SequenceSet,
+  subset: Subset,
+  config,
+  stage_name: str,
+  first_step: int,
+  last_step: int,
+  process_slice: tuple[int, int] = (0, 1),
+) -> Iterator[dict[str, np.ndarray]]:
+  """The batches of steps first_step, ..., last_step - 1, made ahead.
+
+  `data.loader` chooses who makes them, tf.data or NumPy threads. Batch t is a
+  function of the seed, the stage's name and t, whoever makes it, on however
+  many workers. Args and errors are `batch_function`'s.
+  """
+  make = batch_function(sequences, subset, config, stage_name, process_slice)
+  loaders = {'tfdata': _tfdata_batches, 'array': _thread_batches}
+  if config.data.loader not in loaders:
+    raise errors.UserError(
+      f'expected config.data.loader to be one of {", ".join(loaders)}, found '
+      f'{config.data.loader!r}; change config.data.loader'
+    )
+  load = loaders[config.data.loader]
+  steps = range(first_step, last_step)
+  return load(make, steps, config.data.workers, config.data.prefetch)
+
+
+def batch_function(
+  sequences: SequenceSet,
+  subset: Subset,
+  config,
+  stage_name: str,
+  process_slice: tuple[int, int] = (0, 1),
+) -> Callable[[int], dict[str, np.ndarray]]:
+  """step -> batch of B = P * K clips of T frames, a pure function.
+
+  Args:
+    sequences: the training side; frames are read from it at each call.
+    subset: rows of it for the stage, from `splits.training_rows`.
+    config: the whole config; `config[stage_name]` is the stage.
+    stage_name: also part of the seed.
+    process_slice: (index, count) of this host, which makes its part of B.
+
+  Returns:
+    A function. A label-free batch is 'clip_1' and, but for `same_clip`,
+    'clip_2', uint8 [B, T, H, W]; a labelled one is 'clip', the same, and
+    'label', int32 [B]. A `joint` stage has a labelled batch at every step that
+    `joint_every` divides.
+
+  Raises:
+    errors.UserError: B is not divisible by the hosts, or `synchronised_views`
+      have no walk seen by two cameras.
+  """
+  stage = config[stage_name]
+  mine = _host_slice(stage, stage_name, *process_slice)
+  unlabelled = labelled = None
+  if len(subset.unlabelled):
+    unlabelled = sampler.make_index(sequences.select(subset.unlabelled))
+    _check_pairs(unlabelled, stage, stage_name)
+  if len(subset.labelled):
+    labelled = sampler.make_index(sequences.select(subset.labelled))
+  fixed = None
+  if config.reference.window:
+    fixed = sampler.generator(config.seed, 'window').random(len(sequences))
+
+  def clips(rows, rng):
+    """uint8 [B, T, H, W], this host's part."""
+    lengths = sequences.lengths[rows]
+    if fixed is not None:
+      offsets = sampler.window(lengths, stage.frames, fixed[rows])
+    else:
+      offsets = sampler.clip_frames(lengths, stage.frames, rng, stage.ordered)
+    return sequences.frames[(sequences.starts[rows, None] + offsets)[mine]]
+
+  def make(step):
+    rng = sampler.generator(config.seed, stage_name, step)
+    if stage.objective == 'supervised' or (
+      stage.objective == 'joint' and step % stage.joint_every == 0
+    ):
+      rows, labels = sampler.labelled_rows(labelled, stage, rng)
+      clip = clips(subset.labelled[rows], rng)
+      return {'clip': clip, 'label': labels[mine]}
+    first, second = sampler.label_free_rows(
+      unlabelled, stage, rng, config.reference.pretrain_sampler
+    )
+    batch = {'clip_1': clips(subset.unlabelled[first], rng)}
+    if stage.pairs != 'same_clip':
+      batch['clip_2'] = clips(subset.unlabelled[second], rng)
+    return batch
+
+  return make
+
+
+def evaluation_batches(
+  sequences: SequenceSet,
+  rows: np.ndarray,
+  *,
+  max_frames: int,
+  batch_frames: int,
+  divisor: int = 1,
+) -> Iterator[dict[str, np.ndarray]]:
+  """Each sequence once, padded into a few lengths; a length has one shape.
+
+  Args:
+    sequences: all of them.
+    rows: the ones wanted, int [N].
+    max_frames: of a sequence, from its start.
+    batch_frames: about so many padded frames a batch, never less than
+      `divisor` sequences.
+    divisor: the number of sequences in a batch is a multiple of it.
+
+  Yields:
+    'frames', uint8 [B, T, H, W]; 'mask', bool [B, T], True for real frames;
+    'rows', int64 [B], -1 for a padding sequence, which has no real frame.
+  """
+  rows = np.asarray(rows, np.int64)
+  lengths = np.minimum(sequences.lengths[rows], max_frames)
+  buckets = bucket_lengths(lengths)
+  bucket_of = np.searchsorted(buckets, lengths)
+  for number, bucket in enumerate(buckets):
+    members = rows[bucket_of == number]
+    # As many batches as needed, all about equally full.
+    largest = max(divisor, batch_frames // bucket // divisor * divisor)
+    count = -(-len(members) // largest)
+    size = -(-len(members) // (count * divisor)) * divisor
+    for place in range(0, len(members), size):
+      yield _padded(sequences, members[place : place + size], size, bucket)
+
+
+def bucket_lengths(lengths: np.ndarray) -> np.ndarray:
+  """At most `MAX_BUCKETS` padded lengths, growing geometrically, all needed."""
+  if not len(lengths):
+    return np.arange(0)
+  growth = np.geomspace(lengths.min(), lengths.max(), MAX_BUCKETS + 1)[1:]
+  # Rounded first: the last must not fall below the longest.
+  buckets = np.unique(np.ceil(np.round(growth, 6)).astype(np.int64))
+  return buckets[np.unique(np.searchsorted(buckets, lengths))]
+
+
+def _thread_batches(make, steps, workers, ahead):
+  """In order, from threads: NumPy leaves Python's lock while it copies."""
+  pool = concurrent.futures.ThreadPoolExecutor(workers)
+  waiting = collections.deque()
+  try:
+    for step in steps:
+      waiting.append(pool.submit(make, step))
+      if len(waiting) > ahead:
+        yield waiting.popleft().result()
+    while waiting:
+      yield waiting.popleft().result()
+  finally:
+    pool.shutdown(cancel_futures=True)
+
+
+def _tfdata_batches(make, steps, workers, ahead):
+  """In order, from tf.data, which holds nothing but the step's number."""
+  tf = _import_tensorflow()
+  types = {name: tf.uint8 for name in ('clip', 'clip_1', 'clip_2')}
+  types['label'] = tf.int32
+
+  def call(step):
+    # tf.data wants the same arrays at each step: an empty one stands for none.
+    batch = make(int(step))
+    return [
+      batch.get(name, np.zeros(0, kind.as_numpy_dtype))
+      for name, kind in types.items()
+    ]
+
+  dataset = (
+    tf.data.Dataset.range(steps.start, steps.stop)
+    .map(
+      lambda step: tf.numpy_function(call, [step], list(types.values())),
+      num_parallel_calls=workers,
+      deterministic=True,
+    )
+    .prefetch(ahead)
+  )
+  return _numpy_batches(dataset, tuple(types))
+
+
+def _numpy_batches(dataset, names):
+  # TensorFlow's threads must end before Python does: waiting for its lock,
+  # they would keep the process from ever exiting.
+  live = [dataset.as_numpy_iterator()]
+  atexit.register(live.clear)
+  try:
+    while (arrays := next(live[0], None)) is not None:
+      batch = zip(names, arrays, strict=True)
+      yield {name: array for name, array in batch if array.size}
+  finally:
+    live.clear()
+    atexit.unregister(live.clear)
+
+
+def _import_tensorflow():
+  try:
+    import tensorflow as tf
+  except ImportError as error:
+    raise errors.UserError(
+      f'expected TensorFlow for config.data.loader=tfdata, found none '
+      f'({error}); install it or set config.data.loader=array'
+    ) from error
+  tf.config.set_visible_devices([], 'GPU')  # they are JAX's
+  return tf
+
+
+def _host_slice(stage, stage_name, index, count):
+  batch = stage.batch_subjects * stage.batch_sequences
+  if batch % count:
+    raise errors.UserError(
+      f'expected a batch divisible by the {count} hosts, found {batch}; change '
+      f'config.{stage_name}.batch_subjects or batch_sequences'
+    )
+  return slice(batch * index // count, batch * (index + 1) // count)
+
+
+def _check_pairs(index, stage, stage_name):
+  if stage.pairs == 'synchronised_views' and not len(index.shared_walks):
+    raise errors.UserError(
+      'expected walks seen by two cameras or more, found none; change '
+      f'config.{stage_name}.pairs or the unlabelled share'
+    )
+
+
+def _padded(sequences, rows, size, length):
+  frames = np.zeros((size, length, *sequences.frames.shape[1:]), np.uint8)
+  mask = np.zeros((size, length), bool)
+  for place, row in enumerate(rows):
+    clip = sequences[row][:length]
+    frames[place, : len(clip)] = clip
+    mask[place, : len(clip)] = True
+  padding = np.full(size - len(rows), -1)
+  return {
+    'frames': frames,
+    'mask': mask,
+    'rows': np.concatenate([rows, padding]),
+  }
