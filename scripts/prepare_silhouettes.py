@@ -5,7 +5,6 @@ killed at any time: the same command goes on where it stopped.
 """
 
 import argparse
-import logging
 import os
 import sys
 
@@ -17,12 +16,14 @@ def main() -> int:
   """Exit status 1 and one sentence if nothing could be prepared."""
   options = _parse()
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-  logging.getLogger('absl').setLevel(logging.ERROR)
   try:
     _prepare(options)
   except (errors.UserError, OSError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    print('stopped; the same command goes on', file=sys.stderr)
+    return 130
   return 0
 
 
@@ -48,7 +49,10 @@ def _prepare(options):
     _say(f'{options.pack}: {size / 1e6:.0f} MB')
   refused = summary['refused_count']
   note = (
-    f', {refused:,} refused: see {prepare.REFUSED} there' if refused else ''
+    f'; {refused:,} files or folders were refused: see {prepare.REFUSED} there,'
+    ' and add --overwrite once they are mended'
+    if refused
+    else ''
   )
   _say(f'{summary["sequences"]:,} sequences in {options.output}{note}')
 

@@ -4,10 +4,12 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from selfgait_jax.data import staging, synthetic
 
+WriteError = tf.errors.OpError  # a full disk, among others
 SPLIT = 'sequences'  # one; subjects are parted when the data is read
 
 
@@ -45,6 +47,9 @@ class _Silhouettes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
       ),
     )
+
+  def _create_builder_config(self, builder_config, version):
+    return builder_config  # without a warning that it is none of a fixed list
 
   def _log_download_bytes(self):
     """Says nothing: there is no download."""

@@ -26,6 +26,7 @@ def write(records, path: str | pathlib.Path, name: str) -> int:
     records = list(pool.map(_pack, records))
   blobs = [record.frames for record in records]
   path = pathlib.Path(path).expanduser()
+  path.parent.mkdir(parents=True, exist_ok=True)
   partial = path.with_name(path.name + '.partial')
   with open(partial, 'wb') as file:
     np.savez(

@@ -11,7 +11,6 @@ import numpy as np
 
 from selfgait_jax.data import silhouettes
 
-_LARGEST_FILE = 256 * 2**20  # bytes
 _LARGEST_MEMO = 100_000  # the unpickler makes room for this many objects
 _DTYPES = ('u1', 'b1', 'f2', 'f4', 'f8')
 
@@ -26,10 +25,7 @@ def read_array(path: pathlib.Path) -> np.ndarray:
     silhouettes.Refused: the file is damaged, too large, holds something else
       than such an array, or asks for any function beyond NumPy's arrays.
   """
-  size = path.stat().st_size
-  if size > _LARGEST_FILE:
-    raise silhouettes.Refused(f'{size} bytes, more than {_LARGEST_FILE}')
-  content = path.read_bytes()
+  content = silhouettes.read_file(path)
   try:
     for opcode, argument, _ in pickletools.genops(content):
       if opcode.name in ('PUT', 'LONG_BINPUT') and argument > _LARGEST_MEMO:

@@ -155,10 +155,17 @@ def _build(source, data_dir, folder, num_sequences, report):
     report=report,
   )
   builders.tfds.disable_progress_bar()
-  builder.download_and_prepare(
-    download_dir=folder.parent / 'downloads',  # made by TFDS, stays empty
-    download_config=builders.tfds.download.DownloadConfig(manual_dir=folder)
-  )
+  settings = builders.tfds.download.DownloadConfig(manual_dir=folder)
+  downloads = folder.parent / 'downloads'  # made by TFDS, stays empty
+  try:
+    builder.download_and_prepare(
+      download_dir=downloads, download_config=settings
+    )
+  except builders.WriteError as error:
+    raise errors.UserError(
+      f'expected to write {builder.data_dir}, found {error.message}; make room,'
+      ' and the same command goes on'
+    ) from error
 
 
 def _check_output(home):

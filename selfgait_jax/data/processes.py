@@ -5,12 +5,16 @@ import contextlib
 import datetime
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 import types
 
+from selfgait_jax import errors
+
 _REPORT_EVERY = 2.0  # seconds
+_function = None  # of a worker
 
 
 def run(function, items, workers: int):
@@ -26,14 +30,15 @@ def run(function, items, workers: int):
   pool = concurrent.futures.ProcessPoolExecutor(
     workers,
     mp_context=multiprocessing.get_context('spawn'),
-    initializer=_end_with_parent,
+    initializer=_start_worker,
+    initargs=(function,),
   )
   items, running = iter(items), set()
   try:
     while True:
       for item in items:
         with _main_module_hidden():
-          running.add(pool.submit(function, item))
+          running.add(pool.submit(_call, item))
         if len(running) >= 2 * workers:
           break
       if not running:
@@ -43,6 +48,11 @@ def run(function, items, workers: int):
       )
       for future in done:
         yield future.result()
+  except concurrent.futures.process.BrokenProcessPool as error:
+    raise errors.UserError(
+      'expected all worker processes to live, found one killed, perhaps for'
+      ' want of memory; use fewer workers, and finished work is kept'
+    ) from error
   finally:
     pool.shutdown(wait=True, cancel_futures=True)
 
@@ -71,14 +81,21 @@ def track(items, total: int, unit: str, report, weigh=lambda item: 1):
       report(f'{count:,}/{total:,} {unit}, {rate:,.1f}/s, ETA {eta}')
 
 
-def _end_with_parent():
-  """Ends this worker when the parent is gone, even by `kill -9`."""
+def _start_worker(function):
+  """Takes the function, and ends with the parent, even by `kill -9`."""
+  global _function
+  _function = function
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it
 
   def watch():
     multiprocessing.parent_process().join()
     os._exit(1)
 
   threading.Thread(target=watch, daemon=True).start()
+
+
+def _call(item):
+  return _function(item)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ SIZE = 64  # rows and columns of an aligned silhouette
 CUT_WIDTH = 44  # columns of silhouettes that were cut beforehand
 SMALLEST_SUM = 10_000  # of the grey values of a usable mask
 _LARGEST_SIDE = 4096  # pixels of a mask
+_LARGEST_FILE = 256 * 2**20  # bytes
 _MOST_FRAMES = 20_000
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 
@@ -85,11 +86,9 @@ def from_pngs(paths: list[pathlib.Path], aligned: bool):
 
 def read_png(path: pathlib.Path) -> np.ndarray:
   """Grey values uint8 [H, W] of a PNG; raises `Refused` if it is none."""
-  content = path.read_bytes()
+  content = read_file(path)
   if not content.startswith(_PNG_START) or len(content) < 24:
-    raise Refused(
-      f'not a PNG ({len(content)} bytes)' if content else 'an empty file'
-    )
+    raise Refused('not a PNG')
   sides = [int.from_bytes(content[at : at + 4], 'big') for at in (16, 20)]
   if max(sides) > _LARGEST_SIDE:  # before memory is taken for it
     raise Refused(f'{_by(sides)} pixels, at most {_LARGEST_SIDE} a side')
@@ -100,6 +99,18 @@ def read_png(path: pathlib.Path) -> np.ndarray:
   if image is None:
     raise Refused('a damaged PNG')
   return image
+
+
+def read_file(path: pathlib.Path) -> bytes:
+  """The content of a file of bearable size; raises `Refused` otherwise."""
+  if not path.is_file():  # a pipe, for one, would be waited for
+    raise Refused('not a file that can be read')
+  size = path.stat().st_size
+  if size > _LARGEST_FILE:
+    raise Refused(f'{size:,} bytes, at most {_LARGEST_FILE:,}')
+  if not size:
+    raise Refused('an empty file')
+  return path.read_bytes()
 
 
 def align(mask: np.ndarray) -> np.ndarray | None:
@@ -113,7 +124,8 @@ def align(mask: np.ndarray) -> np.ndarray | None:
     mask: uint8 [H, W]; 0..255 or 0 and 1.
 
   Returns:
-    uint8 [64, 64], or None if the grey values sum to 10,000 or less.
+    uint8 [64, 64], or None if there is no person: the grey values sum to
+    10,000 or less, or nothing is left at this size.
   """
   mask = _grey(mask)
   if mask.sum(dtype=np.int64) <= SMALLEST_SUM:
@@ -123,6 +135,8 @@ def align(mask: np.ndarray) -> np.ndarray | None:
   width = max(1, int(SIZE * person.shape[1] / person.shape[0]))
   person = cv2.resize(person, (width, SIZE), interpolation=cv2.INTER_CUBIC)
   mass = person.sum(axis=0, dtype=np.int64).cumsum()
+  if not mass[-1]:  # a hair that resizing lost
+    return None
   centre = int(np.argmax(mass > mass[-1] / 2))
   half = SIZE // 2
   return np.pad(person, ((0, 0), (half, half)))[:, centre : centre + SIZE]

@@ -46,8 +46,9 @@ def stage(source, subjects, folder: pathlib.Path, workers: int, report):
     reason] each), sorted by subject.
   """
   folder.mkdir(parents=True, exist_ok=True)
+  known = set(subjects)
   for path in folder.iterdir():  # of another tree, or half written
-    if path.suffix != '.npz' or path.stem not in subjects:
+    if path.suffix != '.npz' or path.stem not in known:
       path.unlink()
   work = functools.partial(_stage_subject, source, folder)
   done = processes.run(work, subjects, workers)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
-import inspect
+import pathlib
 
-from selfgait_jax.data import datasets, rasterise, walker_bodies, walkers
+from selfgait_jax.data import datasets, walkers
+
+_RENDERER = ('walker', 'rasterise')  # first letters of its files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +39,11 @@ class WalkerSource:
 
   def describe(self) -> dict:
     """What a prepared data set is remembered by, the renderer included."""
-    code = ''.join(map(inspect.getsource, (walkers, walker_bodies, rasterise)))
-    return {
-      **dataclasses.asdict(self),
-      'renderer': hashlib.sha256(code.encode()).hexdigest()[:16],
-    }
+    code = hashlib.sha256()
+    for path in sorted(pathlib.Path(__file__).parent.glob('*.py')):
+      if path.name.startswith(_RENDERER):
+        code.update(path.read_bytes())
+    return {**dataclasses.asdict(self), 'renderer': code.hexdigest()[:16]}
 
   def subjects(self) -> list[str]:
     return list(self.facts.subjects)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 import re
 
@@ -51,15 +52,16 @@ class TreeSource:
     else:
       parents = [self.root]
     found = {folder.name for parent in parents for folder in _folders(parent)}
-    return sorted(found.intersection(self.facts.subjects))
+    return sorted(found)
 
   def stamp(self, subject: str) -> str:
     """Changes when a file of the subject or the way of reading changes."""
     digest = hashlib.sha256(repr(self.describe()).encode())
     for _, _, folder in self._sequence_folders(subject):
       for path in self._files(folder):
-        stat = path.stat()
-        digest.update(f'{path}:{stat.st_size}:{stat.st_mtime_ns};'.encode())
+        state = path.lstat()
+        digest.update(os.fsencode(path))
+        digest.update(f':{state.st_size}:{state.st_mtime_ns};'.encode())
     return digest.hexdigest()
 
   def sequences(self, subject: str):
@@ -69,16 +71,21 @@ class TreeSource:
       (condition, view, frames uint8 [T, 64, 64] or None, number of masks left
       out as too small, list of (file, reason) refused).
     """
+    if subject not in self.facts.subjects:
+      reason = f'no subject of {self.facts.title}'
+      yield '', '', None, 0, [(subject, reason)]
+      return
     for condition, view, folder in self._sequence_folders(subject):
       frames, dropped, refused = None, 0, []
+      files = self._files(folder)
       try:
         if condition not in self.facts.conditions:
           raise silhouettes.Refused(f'no condition of {self.facts.title}')
         if view not in self.facts.views:
           raise silhouettes.Refused(f'no view of {self.facts.title}')
-        frames, dropped, refused = self._read(self._files(folder))
+        frames, dropped, refused = self._read(files)
       except (silhouettes.Refused, OSError) as error:
-        refused = [(folder, str(error))]
+        refused = [(files[0] if len(files) == 1 else folder, str(error))]
       names = [(self._relative(path), reason) for path, reason in refused]
       yield condition, view, frames, dropped, names
 
@@ -95,6 +102,8 @@ class TreeSource:
 
   def _sequence_folders(self, subject):
     """(condition, view, folder) of every sequence of a subject, sorted."""
+    if subject not in self.facts.subjects:
+      return []
     if self.by_view:
       return sorted(
         (sequence, view, folder / subject)
@@ -111,7 +120,7 @@ class TreeSource:
   def _files(self, folder):
     return sorted(
       path
-      for path in folder.iterdir()
+      for path in _entries(folder)
       if path.suffix.lower() == _SUFFIXES[self.format]
       and path.name != 'gei.png'  # an average that some copies carry
       and not path.name.startswith('.')
@@ -175,7 +184,7 @@ def _wrong_layout(source, wanted):
   suffixes = ' or '.join(_SUFFIXES[name] for name in wanted)
   facts = source.facts
   example = '/'.join((facts.subjects[0], facts.conditions[-1], facts.views[-1]))
-  entries = sorted(path.name for path in source.root.iterdir())
+  entries = sorted(path.name for path in _entries(source.root))
   if not entries:
     found = 'an empty folder'
   else:
@@ -194,9 +203,17 @@ def _wrong_layout(source, wanted):
 def _folders(parent):
   return sorted(
     path
-    for path in parent.iterdir()
+    for path in _entries(parent)
     if path.is_dir() and not path.name.startswith('.')
   )
+
+
+def _entries(folder):
+  """What a folder holds; nothing if it may not be read."""
+  try:
+    return list(folder.iterdir())
+  except OSError:
+    return []
 
 
 def _view_and_sequence(folder):

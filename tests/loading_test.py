@@ -1,0 +1,158 @@
+"""Loading: the same sequences from TFDS, from a packed file and rendered."""
+
+import subprocess
+import sys
+
+import fabricated
+import numpy as np
+import pytest
+
+from configs import default
+from selfgait_jax import errors
+from selfgait_jax.data import (
+  datasets,
+  loading,
+  packed,
+  prepare,
+  sequences,
+  synthetic,
+  trees,
+  walkers,
+)
+
+KEYS = [
+  (subject, condition, view)
+  for subject in ('003', '001', '002')
+  for condition in ('nm-01', 'bg-01')
+  for view in ('090', '000')
+]
+
+
+@pytest.fixture(scope='module')
+def prepared(tmp_path_factory):
+  """A data directory with a small casia_b, its packed file and its clips."""
+  root = tmp_path_factory.mktemp('data')
+  clips = fabricated.pickle_tree(root / 'in', KEYS)
+  tree = trees.open_tree(datasets.CASIA_B, root / 'in')
+  prepare.prepare(tree, root / 'out', 1)
+  records = loading.read_records('casia_b', root / 'out')
+  packed.write(records, root / 'packed.npz', 'casia_b')
+  return root, clips
+
+
+def config(data_dir, name='casia_b', packed_file=''):
+  c = default.get_config()
+  c.data_dir, c.data.name = str(data_dir), name
+  c.data.packed_file = str(packed_file)
+  c.data.workers = 1
+  return c
+
+
+def keys(data):
+  names = (data.subjects, data.conditions, data.views)
+  return list(zip(*(column.tolist() for column in names), strict=True))
+
+
+def test_all_sequences_sorted_and_unchanged(prepared):
+  root, clips = prepared
+  data = loading.load(config(root / 'out'))
+  assert keys(data) == sorted(KEYS) and data.name == 'casia_b'
+  assert data.frames.dtype == np.uint8
+  assert len(data.frames) == sum(map(len, clips.values()))
+  for row, key in enumerate(keys(data)):
+    np.testing.assert_array_equal(data[row], clips[key])
+
+
+def test_the_packed_file_holds_the_same_in_black_and_white(prepared):
+  root, clips = prepared
+  data = loading.load(config('', packed_file=root / 'packed.npz'))
+  assert keys(data) == sorted(KEYS)
+  for row, key in enumerate(keys(data)):
+    np.testing.assert_array_equal(data[row], (clips[key] > 127) * 255)
+
+
+@pytest.mark.parametrize('file', ['', 'packed.npz'])
+def test_only_the_wanted_subjects_are_decoded(prepared, file):
+  root, _ = prepared
+  c = config(root / 'out', packed_file=file and root / file)
+  whole = loading.load(c)
+  for wanted in (['001', '003'], {'003', '001', '999'}, lambda s: s != '002'):
+    part = loading.load(c, wanted)
+    assert set(part.subjects) == {'001', '003'}
+    assert len(part.frames) == part.lengths.sum() < len(whole.frames)
+  with pytest.raises(errors.UserError, match='none in casia_b'):
+    loading.load(c, ['077'])
+
+
+@pytest.mark.parametrize('file', ['', 'packed.npz'])
+def test_the_fingerprint_is_that_of_the_pixels(prepared, file):
+  root, _ = prepared
+  data = loading.load(config(root / 'out', packed_file=file and root / file))
+  clips = [data[row].copy() for row in range(len(data))]
+
+  def fingerprint():
+    records = [(*key, c) for key, c in zip(keys(data), clips, strict=True)]
+    return sequences.from_records(records, 'casia_b').fingerprint
+
+  assert data.fingerprint == fingerprint()
+  clips[3][0, 5, 5] ^= 255
+  assert data.fingerprint != fingerprint()
+  some = data.select(np.array([4, 2]))
+  assert some.fingerprint != data.fingerprint
+  assert some.pixels.tolist() == data.pixels[[4, 2]].tolist()
+
+
+def test_a_packed_file_needs_no_tensorflow(prepared):
+  root, _ = prepared
+  code = f"""
+import sys
+from configs import default
+from selfgait_jax.data import loading
+c = default.get_config()
+c.data.packed_file = {str(root / 'packed.npz')!r}
+assert len(loading.load(c)) == {len(KEYS)}
+assert not {{'tensorflow', 'tensorflow_datasets'}} & set(sys.modules)
+"""
+  subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_data_that_is_not_there_ends_with_the_command_to_run(prepared):
+  root, _ = prepared
+  with pytest.raises(errors.UserError, match='--dataset=oumvlp --input=TREE'):
+    loading.load(config(root / 'out', 'ou_mvlp'))
+  with pytest.raises(errors.UserError, match='expected ou_mvlp.*casia_b'):
+    loading.load(config('', 'ou_mvlp', root / 'packed.npz'))
+  (root / 'damaged.npz').write_bytes((root / 'packed.npz').read_bytes()[:-2000])
+  for name in ('absent.npz', 'damaged.npz'):
+    with pytest.raises(errors.UserError, match='packed data set'):
+      loading.load(config('', packed_file=root / name))
+
+
+def test_walkers_are_rendered_once_and_again_when_the_renderer_changes(
+  tmp_path, monkeypatch
+):
+  c = config(tmp_path, 'synthetic_gait')
+  c.synthetic.train_subjects, c.synthetic.test_subjects = 1, 1
+  c.synthetic.frames, c.synthetic.seed = 2, 5
+  c.data.workers = 2
+  said = []
+  data = loading.load(c, report=said.append)
+  assert keys(data) == walkers.sequence_keys(2) and (data.lengths == 2).all()
+  for row in (0, 57, 219):
+    clip = walkers.render_sequence(*keys(data)[row], 2, 5)
+    np.testing.assert_array_equal(data[row], clip)
+  assert any('ETA' in line for line in said)
+
+  said.clear()
+  assert loading.load(c, report=said.append).fingerprint == data.fingerprint
+  assert not said
+  describe = synthetic.WalkerSource.describe
+  monkeypatch.setattr(
+    synthetic.WalkerSource,
+    'describe',
+    lambda source: {**describe(source), 'renderer': 'another'},
+  )
+  loading.load(c, report=said.append)
+  assert any('written' in line for line in said)
+  c.synthetic.seed = 6
+  assert loading.load(c).fingerprint != data.fingerprint
