@@ -69,10 +69,21 @@ def test_every_frame_is_full_height_and_centred(frames):
     mass = (clip > 0).sum((2, 3))
     assert mass.min() > 300, 'a person covers a tenth of the picture'
     assert mass.max() < 1600
-    assert (clip[:, :, 0].any(-1) & clip[:, :, -1].any(-1)).all()
-    left = (clip > 0).sum(2).cumsum(-1)  # [V, T, W]
-    middle = (left > left[..., -1:] / 2).argmax(-1)
-    assert (middle == 32).all()
+    assert_aligned(clip)
+
+
+def test_alignment_holds_when_parts_are_lost(monkeypatch):
+  always = lambda rng, frames, probability: np.ones(frames, bool)
+  monkeypatch.setattr(walkers, '_run', always)
+  for number in range(1, 13):
+    assert_aligned(walkers.render_walk(f'{number:03d}', 'nm-01', 13, seed=0))
+
+
+def assert_aligned(clip):
+  assert (clip[:, :, 0].any(-1) & clip[:, :, -1].any(-1)).all()
+  left = (clip > 0).sum(2).cumsum(-1)  # [V, T, W]
+  middle = (left > left[..., -1:] / 2).argmax(-1)
+  assert (middle == 32).all()
 
 
 def test_legs_move_and_the_head_does_not(walk):

@@ -77,21 +77,10 @@ def _extents(start, end):
   """Left and right end of each capsule in each row, [F, C, 64], or nan."""
   x0, y0, r0 = start
   x1, y1, r1 = end
-  length = np.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
-  # One disc inside the other: the capsule is the larger one alone.
-  inside = length <= np.abs(r0 - r1)
-  larger = r0 >= r1
-  x0, y0, r0, x1, y1, r1 = (
-    np.where(inside & ~larger, x1, x0),
-    np.where(inside & ~larger, y1, y0),
-    np.where(inside & ~larger, r1, r0),
-    np.where(inside & larger, x0, x1),
-    np.where(inside & larger, y0, y1),
-    np.where(inside & larger, r0, r1),
-  )
-  length = np.maximum(length, 1e-6)
+  length = np.maximum(np.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2), 1e-6)
   along_x, along_y = (x1 - x0) / length, (y1 - y0) / length
   # Both discs touch a tangent whose normal has this component along the axis.
+  # Where one disc holds the other the clipped "tangents" lie inside it.
   sine = np.clip((r0 - r1) / length, -1, 1)
   cosine = np.sqrt(1 - sine * sine)
 
