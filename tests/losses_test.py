@@ -141,6 +141,14 @@ def test_unequal_label_counts_match_brute_force(gamma):
   np.testing.assert_allclose(metrics['active_triplets'], active.mean())
 
 
+def test_a_hinge_of_exactly_zero_is_not_active():
+  # Partners lie 1 apart, the nearest stranger 2: 1 + 1 - 2 without rounding.
+  line = np.array([0, 1, 3, 4], np.float32)[:, None, None]
+  value, metrics = triplet_loss(line, np.array([0, 0, 1, 1]), margin=1.0)
+  assert value == 0
+  assert metrics['active_triplets'] == 0
+
+
 def test_close_embeddings_far_from_the_origin_keep_their_digits():
   rng = np.random.default_rng(0)
   near = rng.normal(size=(12, 2, 16)).astype(np.float32) * 1e-3
