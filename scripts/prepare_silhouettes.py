@@ -18,8 +18,15 @@ def main() -> int:
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   try:
     _prepare(options)
-  except (errors.UserError, OSError) as error:
+  except errors.UserError as error:
     print(f'error: {error}', file=sys.stderr)
+    return 1
+  except OSError as error:  # a full disk, among others
+    print(
+      f'error: expected to write {options.output}, found: {error}; put that'
+      ' right, and the same command goes on',
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print('stopped; the same command goes on', file=sys.stderr)
