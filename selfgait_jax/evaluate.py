@@ -66,7 +66,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
       found = embedding.standardise(found, fit)
     rows[title] = _score(config, found, test)
     if config.eval.linear_probe:
-      rows[title]['metrics'] |= probes.frozen(found, test)
+      rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
   results = _results(config, rows, test) | {

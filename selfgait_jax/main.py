@@ -29,7 +29,9 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'unexpected arguments {argv[1:]}')
   logging.set_verbosity(logging.INFO)
-  logging.get_absl_handler().setFormatter(workspace.ElapsedFormatter())
+  handler = logging.get_absl_handler()
+  handler.setFormatter(workspace.ElapsedFormatter())
+  handler.addFilter(workspace.quiet)
   try:
     sharding.use_all_cores()
     run(_CONFIG.value, pathlib.Path(_WORKDIR.value or _default_workdir()))
@@ -47,7 +49,8 @@ def run(config, workdir: pathlib.Path) -> None:
 
     @functools.cache
     def load(side):
-      return loading.load(config, splits.subjects(config, side))
+      found = loading.load(config, splits.subjects(config, side))
+      return splits.cut(found, config, side)
 
     for stage in config.stages.split(','):
       if stage == 'evaluate':

@@ -58,6 +58,13 @@ def record(config, workdir: pathlib.Path) -> None:
   )  # fmt: skip
 
 
+def quiet(record: python_logging.LogRecord) -> bool:
+  """False for the chatter of libraries, which buries the progress lines."""
+  return 'orbax' not in record.pathname or (
+    record.levelno > python_logging.WARNING
+  )
+
+
 class ElapsedFormatter(python_logging.Formatter):
   """'0:01:30 text': time since the start, warnings marked."""
 
