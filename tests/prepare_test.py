@@ -243,6 +243,22 @@ def _wait_until(condition, seconds=10):
     time.sleep(0.02)
 
 
+def test_a_disk_full_of_records_costs_no_finished_work(tmp_path, monkeypatch):
+  from selfgait_jax.data import builders
+
+  def fill_the_disk(*_):
+    raise builders.tf.errors.ResourceExhaustedError(None, None, 'No space')
+
+  clips = fabricated.pickle_tree(tmp_path / 'in', KEYS)
+  monkeypatch.setattr(builders.CasiaB, '_generate_examples', fill_the_disk)
+  with pytest.raises(errors.UserError, match='No space.*make room'):
+    run(tmp_path / 'in', tmp_path / 'out')
+  monkeypatch.undo()
+  monkeypatch.delattr(trees.TreeSource, 'sequences')  # nothing is read again
+  run(tmp_path / 'in', tmp_path / 'out')
+  assert_same(read(tmp_path / 'out'), clips)
+
+
 def test_the_command_says_what_was_refused(tmp_path, capsys):
   fabricated.pickle_tree(tmp_path / 'in', KEYS)
   (tmp_path / 'in/001/nm-01/090/090.pkl').write_bytes(b'')

@@ -9,7 +9,8 @@ import tensorflow_datasets as tfds
 
 from selfgait_jax.data import staging, synthetic
 
-WriteError = tf.errors.OpError  # a full disk, among others
+# A full disk, among others; TFDS turns some into RuntimeError.
+WRITE_ERRORS = (tf.errors.OpError, RuntimeError)
 SPLIT = 'sequences'  # one; subjects are parted when the data is read
 
 

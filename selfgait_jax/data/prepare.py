@@ -161,9 +161,9 @@ def _build(source, data_dir, folder, num_sequences, report):
     builder.download_and_prepare(
       download_dir=downloads, download_config=settings
     )
-  except builders.WriteError as error:
+  except builders.WRITE_ERRORS as error:
     raise errors.UserError(
-      f'expected to write {builder.data_dir}, found {error.message}; make room,'
+      f'expected to write {builder.data_dir}, found {error}; make room,'
       ' and the same command goes on'
     ) from error
 
