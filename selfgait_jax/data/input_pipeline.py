@@ -146,13 +146,25 @@ def evaluation_batches(
 
 
 def bucket_lengths(lengths: np.ndarray) -> np.ndarray:
-  """At most `MAX_BUCKETS` padded lengths, growing geometrically, all needed."""
-  if not len(lengths):
-    return np.arange(0)
-  growth = np.geomspace(lengths.min(), lengths.max(), MAX_BUCKETS + 1)[1:]
-  # Rounded first: the last must not fall below the longest.
-  buckets = np.unique(np.ceil(np.round(growth, 6)).astype(np.int64))
-  return buckets[np.unique(np.searchsorted(buckets, lengths))]
+  """The padded lengths, at most `MAX_BUCKETS`, that pad least in all."""
+  sizes, counts = np.unique(lengths, return_counts=True)
+  if not len(sizes):
+    return sizes
+  below = np.concatenate([[0], np.cumsum(counts)])
+  sizes = np.concatenate([[0], sizes])
+  # [i, j]: frames if lengths number i + 1 to j are padded to the last of them.
+  cost = (below[None, :] - below[:, None]) * sizes.astype(float)
+  cost[np.tril_indices(len(sizes), -1)] = np.inf
+  # Best [j]: frames of the first j lengths with so many buckets, or fewer.
+  best, choices = cost[0], []
+  for _ in range(MAX_BUCKETS - 1):
+    totals = best[:, None] + cost
+    best = totals.min(axis=0)
+    choices.append(totals.argmin(axis=0))
+  ends = [len(sizes) - 1]
+  for choice in reversed(choices):
+    ends.append(choice[ends[-1]])
+  return sizes[np.setdiff1d(ends, 0)]
 
 
 def _thread_batches(make, steps, workers, ahead):
