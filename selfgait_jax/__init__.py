@@ -1,5 +1,12 @@
 """Self-supervised gait recognition from silhouettes, in JAX/Flax."""
 
+import importlib
+
 __version__ = '0.1.0'
 
-from selfgait_jax import losses, protocols, retrieval  # noqa: F401
+
+def __getattr__(name):
+  # On first use, so that a data worker does not pay for importing JAX.
+  if name in ('losses', 'protocols', 'retrieval'):
+    return importlib.import_module(f'selfgait_jax.{name}')
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

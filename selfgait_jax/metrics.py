@@ -118,13 +118,12 @@ def clock(seconds: float) -> str:
   return f'{minutes // 60}:{minutes % 60:02d}:{seconds:02d}'
 
 
-def log_table(variables: dict) -> None:
-  """The parameter table of a model."""
+def write_table(directory: pathlib.Path, variables: dict) -> None:
+  """Writes the model's parameter table to `parameters.txt`."""
   from clu import parameter_overview
 
-  logging.info(
-    'parameters\n%s',
-    parameter_overview.get_parameter_overview(
-      variables['params'], include_stats=False
-    ),
+  table = parameter_overview.get_parameter_overview(
+    variables['params'], include_stats=False
   )
+  (directory / 'parameters.txt').write_text(table + '\n')
+  logging.info('%s', table.splitlines()[-1])

@@ -114,7 +114,9 @@ def _loop(
   views = 1 if stage.objective == 'supervised' else 2
   clips = stage.batch_subjects * stage.batch_sequences
   progress = metrics.Progress(first, last, clips * stage.frames * views)
-  signals_at_start, previous = None, None
+  # Steps queued over several CPU devices may wait for each other for ever.
+  on_cpu = jax.default_backend() == 'cpu'
+  start, warned, previous = _first_signals(checkpoints), False, None
   watch = jax.jit(health.signals)
 
   # Order: step, log, probe, save. Checkpoint n holds n updates and everything
@@ -127,21 +129,24 @@ def _loop(
       state, scalars, outputs = compiled[kind](
         state, sharding.shard_batch(batch, mesh)
       )
-    if previous is not None:
-      # One step behind: the device is never idle, the queue never long.
-      jax.block_until_ready(previous)
-    previous = scalars['loss']
+    # One step behind: the device is never idle, the queue never long.
+    jax.block_until_ready(state if on_cpu else previous)
+    previous = scalars
     progress.tick(step)
     final = step == last
     if step == 1 or final or _due(step, config.log.every_steps):
       values = {k: float(v) for k, v in jax.device_get(scalars).items()}
-      values |= {k: float(v) for k, v in watch(outputs).items()}
+      # Gathered first: an eigendecomposition sharded over CPU devices can hang.
+      signals = watch(sharding.gather(outputs))
+      values |= {k: float(v) for k, v in signals.items()}
       health.check_finite(values, step, _last_good(checkpoints))
       writer.scalars(step, values | progress.rates())
       logging.info('%s', progress.line(stage_name, values))
-      signals_at_start = signals_at_start or values
-      if words := health.describe(values, signals_at_start):
+      start = start or values
+      words = health.describe(values, start)
+      if words and not warned:  # said once, until it is over
         logging.warning('%s step %d: %s', stage_name, step, words)
+      warned = bool(words)
     if _due(step, config.log.images_every_steps, 1):
       writer.images(step, _pictures(batch))
     rank1, pause = None, time.monotonic()
@@ -151,9 +156,8 @@ def _loop(
       writer.scalars(step, {f'probe/{k}': v for k, v in measured.items()})
       logging.info('%s step %d: probe rank-1 %.1f %%', stage_name, step, rank1)
     if final or stop() or _due(step, config.checkpoint.every_steps):
-      health.check_finite(
-        {'loss': float(previous)}, step, _last_good(checkpoints)
-      )
+      loss = {'loss': float(scalars['loss'])}
+      health.check_finite(loss, step, _last_good(checkpoints))
       checkpoints.save(state, rank1)
     progress.pause(time.monotonic() - pause)
     if stop() and not final:
@@ -196,7 +200,7 @@ def _initial_state(
     variables, manifest = checkpointing.load_variables(source, same)
     checkpointing.check_model(manifest, config, source)
     logging.info('%s: starts from %s', stage_name, source)
-  metrics.log_table(variables)
+  metrics.write_table(workdir / stage_name, variables)
   return jax.device_put(build(variables), same)
 
 
@@ -221,6 +225,12 @@ def _profile(start, step, directory):
     jax.profiler.start_trace(str(directory / 'profile'))
   elif start and step == start + 5:
     jax.profiler.stop_trace()
+
+
+def _first_signals(checkpoints):
+  """What a resumed run logged at its very first step."""
+  curves = metrics.read_curves(checkpoints.directory.parent)
+  return {name: curve[0][1] for name, curve in curves.items()}
 
 
 def _due(step, interval, offset=0):
