@@ -116,6 +116,28 @@ assert not {{'tensorflow', 'tensorflow_datasets'}} & set(sys.modules)
   subprocess.run([sys.executable, '-c', code], check=True)
 
 
+def test_tfds_leaves_the_gpus_to_jax_and_says_when_tensorflow_is_missing():
+  code = """
+import sys
+import tensorflow as tf
+from selfgait_jax import errors
+asked = []
+tf.config.set_visible_devices = lambda *devices: asked.append(devices)
+from selfgait_jax.data import builders, loading
+assert asked == [([], 'GPU')], asked
+del sys.modules['selfgait_jax.data.builders']
+del sys.modules['selfgait_jax.data'].builders
+sys.modules['tensorflow'] = None
+try:
+  loading.read_records('casia_b', 'data')
+except errors.UserError as error:
+  assert 'packed_file' in str(error), error
+else:
+  raise AssertionError('no error')
+"""
+  subprocess.run([sys.executable, '-c', code], check=True)
+
+
 def test_data_that_is_not_there_ends_with_the_command_to_run(prepared):
   root, _ = prepared
   with pytest.raises(errors.UserError, match='--dataset=oumvlp --input=TREE'):

@@ -4,11 +4,13 @@ import dataclasses
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import staging, synthetic
+from selfgait_jax.data import staging, synthetic, tensorflow_import
 
+tf = tensorflow_import.import_tensorflow(
+  'a TFDS data directory', 'set config.data.packed_file'
+)
 # A full disk, among others; TFDS turns some into RuntimeError.
 WRITE_ERRORS = (tf.errors.OpError, RuntimeError)
 SPLIT = 'sequences'  # one; subjects are parted when the data is read

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import sampler
+from selfgait_jax.data import sampler, tensorflow_import
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
 
@@ -184,7 +184,9 @@ def _thread_batches(make, steps, workers, ahead):
 
 def _tfdata_batches(make, steps, workers, ahead):
   """In order, from tf.data, which holds nothing but the step's number."""
-  tf = _import_tensorflow()
+  tf = tensorflow_import.import_tensorflow(
+    'config.data.loader=tfdata', 'set config.data.loader=array'
+  )
   types = {name: tf.uint8 for name in ('clip', 'clip_1', 'clip_2')}
   types['label'] = tf.int32
 
@@ -220,18 +222,6 @@ def _numpy_batches(dataset, names):
   finally:
     live.clear()
     atexit.unregister(live.clear)
-
-
-def _import_tensorflow():
-  try:
-    import tensorflow as tf
-  except ImportError as error:
-    raise errors.UserError(
-      f'expected TensorFlow for config.data.loader=tfdata, found none '
-      f'({error}); install it or set config.data.loader=array'
-    ) from error
-  tf.config.set_visible_devices([], 'GPU')  # they are JAX's
-  return tf
 
 
 def _host_slice(stage, stage_name, index, count):
