@@ -18,6 +18,9 @@ DENSITY = 2  # pixels a CSS pixel
 # Axis labels of curves whose names do not say their unit.
 LABELS = {
   'loss': 'loss',
+  'spread': 'spread (0: collapsed)',
+  'spread_lowest': 'spread of the worst part',
+  'mean_cosine': 'mean cosine of two samples',
   'effective_rank': 'effective rank (dimensions)',
   'active_share': 'active triplets (share)',
   'active_triplets': 'active triplets a part',
