@@ -47,11 +47,7 @@ def run(config, workdir: pathlib.Path) -> None:
   with workspace.claim(workdir):
     workspace.record(config, workdir)
 
-    @functools.cache
-    def load(side):
-      found = loading.load(config, splits.subjects(config, side))
-      return splits.cut(found, config, side)
-
+    load = _loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
         evaluate.evaluate(config, workdir, load)
@@ -59,6 +55,14 @@ def run(config, workdir: pathlib.Path) -> None:
         logging.info('%s: finished before', stage)
       else:
         train.train(config, workdir, stage, load('train'))
+
+
+def _loader(config):
+  """'train' or 'test' -> SequenceSet; what both sides share is read once."""
+  read = functools.cache(functools.partial(loading.load, config))
+  return functools.cache(
+    lambda side: splits.cut(read(splits.subjects(config, side)), config, side)
+  )
 
 
 def _default_workdir() -> str:
