@@ -64,6 +64,11 @@ class Checkpoints:
     """The newest complete checkpoint; half-written ones do not count."""
     return self._manager.latest_step()
 
+  def describe_latest(self) -> str:
+    """Its folder, for a message."""
+    step = self.latest_step()
+    return 'none yet' if step is None else str(self.directory / str(step))
+
   def save(self, state: states.TrainState, rank1: float | None) -> None:
     """Starts to write `state`; returns before it is on disk."""
     step = int(state.step)

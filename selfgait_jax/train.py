@@ -3,20 +3,19 @@
 import functools
 import json
 import pathlib
-import signal
-import time
 
 import jax
-import numpy as np
 from absl import logging
 
 from selfgait_jax import (
   checkpointing,
   evaluate,
   health,
+  interruption,
   metrics,
   sharding,
   steps,
+  watch,
 )
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
@@ -83,15 +82,24 @@ def train(
       ('labelled', steps.supervised_step),
     )
   }
+
+  # The loop.
+  first = int(state.step)
   probe = evaluate.make_probe(config, sequences, model, mesh)
-  writer = metrics.Writer(directory, jax.process_index() == 0)
+  watcher = watch.Watch(config, stage_name, directory, first, probe)
+  batches = input_pipeline.batches(
+    sequences,
+    subset,
+    config,
+    stage_name,
+    first,
+    stage.steps,
+    (jax.process_index(), jax.process_count()),
+  )
   try:
-    state = _loop(
-      config, stage_name, state, compiled, subset, sequences, mesh,
-      checkpoints, probe, writer,
-    )  # fmt: skip
+    _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher)
   finally:
-    writer.close()
+    watcher.close()
     checkpoints.close()
 
 
@@ -101,73 +109,39 @@ def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   return last.is_dir()
 
 
-def _loop(
-  config, stage_name, state, compiled, subset, sequences, mesh,
-  checkpoints, probe, writer,
-):  # fmt: skip
-  stage = config[stage_name]
-  first, last = int(state.step), stage.steps
-  stop = _stop_flag()
-  batches = input_pipeline.batches(
-    sequences, subset, config, stage_name, first, last
-  )
-  views = 1 if stage.objective == 'supervised' else 2
-  clips = stage.batch_subjects * stage.batch_sequences
-  progress = metrics.Progress(first, last, clips * stage.frames * views)
-  # Steps queued over several CPU devices may wait for each other for ever.
-  on_cpu = jax.default_backend() == 'cpu'
-  start, warned, previous = _first_signals(checkpoints), False, None
-  watch = jax.jit(health.signals)
+def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
+  """Order: step, measure, save.
 
-  # Order: step, log, probe, save. Checkpoint n holds n updates and everything
-  # that was measured of them; batch n is a function of (seed, n), so a resumed
-  # run asks for the batch that the stopped one would have taken next.
-  for step, batch in enumerate(batches, first + 1):
-    _profile(config.log.profile_at_step, step, checkpoints.directory.parent)
-    kind = 'labelled' if 'label' in batch else 'label_free'
-    with jax.profiler.StepTraceAnnotation('train', step_num=step):
-      state, scalars, outputs = compiled[kind](
-        state, sharding.shard_batch(batch, mesh)
-      )
-    # One step behind: the device is never idle, the queue never long.
-    jax.block_until_ready(state if on_cpu else previous)
-    previous = scalars
-    progress.tick(step)
-    final = step == last
-    if step == 1 or final or _due(step, config.log.every_steps):
-      values = {k: float(v) for k, v in jax.device_get(scalars).items()}
-      # Gathered first: an eigendecomposition sharded over CPU devices can hang.
-      signals = watch(sharding.gather(outputs))
-      values |= {k: float(v) for k, v in signals.items()}
-      health.check_finite(values, step, _last_good(checkpoints))
-      writer.scalars(step, values | progress.rates())
-      logging.info('%s', progress.line(stage_name, values))
-      start = start or values
-      words = health.describe(values, start)
-      if words and not warned:  # said once, until it is over
-        logging.warning('%s step %d: %s', stage_name, step, words)
-      warned = bool(words)
-    if _due(step, config.log.images_every_steps, 1):
-      writer.images(step, _pictures(batch))
-    rank1, pause = None, time.monotonic()
-    if probe and (final or _due(step, config.log.probe_every_steps)):
-      measured = probe(state, stage)
-      rank1 = measured['rank1']
-      writer.scalars(step, {f'probe/{k}': v for k, v in measured.items()})
-      logging.info('%s step %d: probe rank-1 %.1f %%', stage_name, step, rank1)
-    if final or stop() or _due(step, config.checkpoint.every_steps):
-      loss = {'loss': float(scalars['loss'])}
-      health.check_finite(loss, step, _last_good(checkpoints))
-      checkpoints.save(state, rank1)
-    progress.pause(time.monotonic() - pause)
-    if stop() and not final:
-      checkpoints.wait()
-      raise Stopped(
-        f'{stage_name}: stopped at step {step} of {last} and saved; the same '
-        'command goes on from here'
-      )
-  checkpoints.wait()
-  return state
+  Checkpoint n holds n updates and all that was measured of them. Batch n is a
+  function of (seed, n), so a resumed run asks for the very batch that the
+  stopped one would have taken next.
+  """
+  # Steps queued over several CPU devices may wait for each other for ever.
+  on_cpu, previous = jax.default_backend() == 'cpu', None
+  with interruption.stop_flag() as asked_to_stop:
+    for step, batch in enumerate(batches, int(state.step) + 1):
+      kind = 'labelled' if 'label' in batch else 'label_free'
+      with jax.profiler.StepTraceAnnotation('train', step_num=step):
+        state, scalars, outputs = compiled[kind](
+          state, sharding.shard_batch(batch, mesh)
+        )
+      # One step behind: the device is never idle, the queue never long.
+      jax.block_until_ready(state if on_cpu else previous)
+      previous = scalars
+      good = checkpoints.describe_latest()
+      rank1 = watcher.after(step, state, batch, scalars, outputs, good)
+      final, stop = step == stage.steps, asked_to_stop()
+      if final or stop or watch.due(step, config.checkpoint.every_steps):
+        # What cannot go on is not saved over what can.
+        health.check_finite({'loss': float(scalars['loss'])}, step, good)
+        checkpoints.save(state, rank1)
+      if stop and not final:
+        checkpoints.wait()
+        raise Stopped(
+          f'stopped at step {step} of {stage.steps} and saved; the same '
+          'command goes on from here'
+        )
+    checkpoints.wait()
 
 
 def _initial_state(
@@ -177,7 +151,7 @@ def _initial_state(
 
   1. The stage's own newest complete checkpoint: the run goes on.
   2. The last checkpoint of the stage that `init` names, in this work folder.
-  3. `config.init_from`.
+  3. `config.init_from`; an `init` that has not run then counts as none.
   4. Random, from the seed.
   In 2 and 3 the weights alone are taken; the step starts at 0, optimiser and
   target anew.
@@ -195,60 +169,12 @@ def _initial_state(
     state = checkpoints.restore(jax.eval_shape(build, variables), same)
     logging.info('%s: goes on after step %d', stage_name, int(state.step))
     return state
-  source = str(workdir / stage.init) if stage.init else config.init_from
+  source = config.init_from
+  if stage.init and ((workdir / stage.init).is_dir() or not source):
+    source = str(workdir / stage.init)
   if source:
     variables, manifest = checkpointing.load_variables(source, same)
     checkpointing.check_model(manifest, config, source)
     logging.info('%s: starts from %s', stage_name, source)
   metrics.write_table(workdir / stage_name, variables)
   return jax.device_put(build(variables), same)
-
-
-def _stop_flag():
-  """SIGTERM and SIGINT end the run after the current step, saved."""
-  asked = []
-
-  def handler(number, frame):
-    if asked:  # A second signal ends at once.
-      signal.default_int_handler(number, frame)
-    asked.append(number)
-    logging.warning('signal %d: saving after this step', number)
-
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, handler)
-  return lambda: bool(asked)
-
-
-def _profile(start, step, directory):
-  """Traces five steps from `start`, for TensorBoard's profile page."""
-  if start and step == start:
-    jax.profiler.start_trace(str(directory / 'profile'))
-  elif start and step == start + 5:
-    jax.profiler.stop_trace()
-
-
-def _first_signals(checkpoints):
-  """What a resumed run logged at its very first step."""
-  curves = metrics.read_curves(checkpoints.directory.parent)
-  return {name: curve[0][1] for name, curve in curves.items()}
-
-
-def _due(step, interval, offset=0):
-  return interval > 0 and step % interval == offset % interval
-
-
-def _last_good(checkpoints):
-  step = checkpoints.latest_step()
-  return 'none yet' if step is None else str(checkpoints.directory / str(step))
-
-
-def _pictures(batch):
-  """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
-  strips = {}
-  for name in set(batch) - {'label'}:
-    clips = batch[name][:4]  # [N, T, H, W]
-    rows = np.moveaxis(clips, 1, 2).reshape(
-      *clips.shape[:1], clips.shape[2], -1
-    )
-    strips[name] = rows[..., None] / 255
-  return strips

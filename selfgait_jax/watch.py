@@ -1,0 +1,109 @@
+"""What is measured of a stage while it trains: curves, words, pictures."""
+
+import pathlib
+import time
+
+import jax
+import numpy as np
+from absl import logging
+
+from selfgait_jax import health, metrics, sharding
+
+
+class Watch:
+  """Logs a stage; only what it is asked for waits for the device."""
+
+  def __init__(
+    self, config, stage_name: str, directory: pathlib.Path, first: int, probe
+  ):
+    stage = config[stage_name]
+    views = 1 if stage.objective == 'supervised' else 2
+    clips = stage.batch_subjects * stage.batch_sequences
+    self._log, self._name, self._stage = config.log, stage_name, stage
+    self._directory, self._probe = directory, probe
+    self._progress = metrics.Progress(
+      first, stage.steps, clips * stage.frames * views
+    )
+    # Of a resumed run: what it logged at its very first step.
+    curves = metrics.read_curves(directory)
+    self._start = {name: curve[0][1] for name, curve in curves.items()}
+    self._warned = False
+    self._signals = jax.jit(health.signals)
+    self._writer = metrics.Writer(directory, jax.process_index() == 0)
+
+  def after(self, step, state, batch, scalars, outputs, good) -> float | None:
+    """To be called after every step; returns the probe's rank-1 if measured.
+
+    Args:
+      step: updates done.
+      state: after them.
+      batch: of the step, NumPy.
+      scalars: of the step, on the device.
+      outputs: [B, P, D] of the step, on the device.
+      good: the last complete checkpoint, for the message of a failure.
+
+    Raises:
+      errors.UserError: a logged number is not finite.
+    """
+    self._progress.tick(step)
+    start = time.monotonic()
+    self._profile(step)
+    final = step == self._stage.steps
+    if step == 1 or final or due(step, self._log.every_steps):
+      self._write(step, scalars, outputs, good)
+    if due(step - 1, self._log.images_every_steps):
+      self._writer.images(step, _pictures(batch))
+    rank1 = None
+    if self._probe and (final or due(step, self._log.probe_every_steps)):
+      rank1 = self._measure(step, state)
+    self._progress.pause(time.monotonic() - start)
+    return rank1
+
+  def close(self) -> None:
+    self._writer.close()
+
+  def _write(self, step, scalars, outputs, good):
+    values = {k: float(v) for k, v in jax.device_get(scalars).items()}
+    # Gathered first: an eigendecomposition sharded over CPU devices can hang.
+    signals = self._signals(sharding.gather(outputs))
+    values |= {k: float(v) for k, v in signals.items()}
+    health.check_finite(values, step, good)
+    self._writer.scalars(step, values | self._progress.rates())
+    logging.info('%s', self._progress.line(self._name, values))
+    self._start = self._start or values
+    words = health.describe(values, self._start)
+    if words and not self._warned:  # said once, until it is over
+      logging.warning('%s step %d: %s', self._name, step, words)
+    self._warned = bool(words)
+
+  def _measure(self, step, state):
+    measured = self._probe(state, self._stage)
+    self._writer.scalars(
+      step, {f'probe/{name}': value for name, value in measured.items()}
+    )
+    logging.info(
+      '%s step %d: probe rank-1 %.1f %%', self._name, step, measured['rank1']
+    )
+    return measured['rank1']
+
+  def _profile(self, step):
+    """Traces the five steps after `profile_at_step`."""
+    start = self._log.profile_at_step
+    if start and step == start:
+      jax.profiler.start_trace(str(self._directory / 'profile'))
+    elif start and step == start + 5:
+      jax.profiler.stop_trace()
+
+
+def due(step: int, interval: int) -> bool:
+  """True at every multiple of the interval; never if that is 0."""
+  return interval > 0 and step % interval == 0
+
+
+def _pictures(batch):
+  """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
+  strips = {}
+  for name in set(batch) - {'label'}:
+    clips = np.moveaxis(batch[name][:4], 1, 2)  # [N, H, T, W]
+    strips[name] = clips.reshape(*clips.shape[:2], -1, 1) / 255
+  return strips
