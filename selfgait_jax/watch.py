@@ -27,7 +27,7 @@ class Watch:
     # Of a resumed run: what it logged at its very first step.
     curves = metrics.read_curves(directory)
     self._start = {name: curve[0][1] for name, curve in curves.items()}
-    self._warned = False
+    self._warned, self._tracing = False, False
     self._signals = jax.jit(health.signals)
     self._writer = metrics.Writer(directory, jax.process_index() == 0)
 
@@ -60,6 +60,7 @@ class Watch:
     return rank1
 
   def close(self) -> None:
+    self._end_trace()
     self._writer.close()
 
   def _write(self, step, scalars, outputs, good):
@@ -91,8 +92,14 @@ class Watch:
     start = self._log.profile_at_step
     if start and step == start:
       jax.profiler.start_trace(str(self._directory / 'profile'))
-    elif start and step == start + 5:
+      self._tracing = True
+    elif step == start + 5:
+      self._end_trace()
+
+  def _end_trace(self):
+    if self._tracing:
       jax.profiler.stop_trace()
+      self._tracing = False
 
 
 def due(step: int, interval: int) -> bool:
