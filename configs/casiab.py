@@ -22,6 +22,8 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
   recipes = {
     'selfgait': selfgait,
     'selfgait_release': selfgait_release,
+    'label_free': label_free,
+    'laptop': laptop,
   }
   return default.recipe(recipes, recipe)()
 
@@ -30,7 +32,6 @@ def selfgait() -> ml_collections.ConfigDict:
   """The values of EchoItLiu/SelfGait (its code's, not the paper's text)."""
   c = default.get_config()
   c.data.exclude_subjects = '005'  # incomplete; the original leaves it out
-  c.log.probe_every_steps = 0
   return c
 
 
@@ -41,4 +42,36 @@ def selfgait_release() -> ml_collections.ConfigDict:
     c.reference[name] = True
   c.data.min_frames = 30
   c.pretrain.pairs = 'same_clip'
+  return c
+
+
+def label_free() -> ml_collections.ConfigDict:
+  """SelfGait's network and data, pretrained by contrast within one view."""
+  c = selfgait()
+  default.one_view_contrast(c.pretrain)
+  return c
+
+
+def laptop() -> ml_collections.ConfigDict:
+  """Half widths, short clips, the development split (051-074 validate)."""
+  c = default.get_config()
+  c.stages = 'pretrain,few_scratch,few_pretrained,finetune,evaluate'
+  c.data.partition = 'development'
+  c.model.widths, c.model.embedding_dim = (16, 32, 64), 64
+  c.model.projector_hidden, c.model.projector_dim = 128, 64
+  default.one_view_contrast(c.pretrain)
+  c.pretrain.steps, c.pretrain.frames = 800, 6
+  c.pretrain.batch_subjects, c.pretrain.batch_sequences = 8, 4
+  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
+    stage.optimizer, stage.learning_rate = 'adam', 1e-3
+    stage.schedule, stage.weight_decay = 'cosine', 0.0
+    stage.frames = 10
+  c.finetune.steps = 1000
+  c.finetune.batch_subjects, c.finetune.batch_sequences = 8, 6
+  for few in (c.few_scratch, c.few_pretrained):
+    few.labelled_fraction = 8 / 50
+    few.steps = 200
+    few.batch_subjects, few.batch_sequences = 4, 8
+  c.checkpoint.every_steps = 100
+  c.log.images_every_steps = 0
   return c

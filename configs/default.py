@@ -159,6 +159,19 @@ def _changed(section, changes):
   return section
 
 
+def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
+  """Label-free settings under which rank-1 rises without collapse.
+
+  Two windows of one sequence attract, the other walks of the batch repel, and
+  all of a batch come from one camera, which then tells nobody apart
+  (docs/results.md has what else was tried).
+  """
+  stage.pairs, stage.views_per_batch = 'same_sequence', 1
+  stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+  stage.optimizer, stage.learning_rate = 'adam', 1e-3
+  stage.weight_decay = 0.0
+
+
 def recipe(recipes: dict, name: str):
   """The function of a recipe; ValueError lists the known ones."""
   if name not in recipes:
