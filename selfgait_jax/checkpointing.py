@@ -126,11 +126,7 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
       )['manifest']
       config = ml_collections.ConfigDict(manifest['model'])
       model = factory.make_model(config)
-      abstract = jax.eval_shape(
-        lambda: states.init_variables(
-          model, jax.random.key(0), config.crop_width
-        )
-      )
+      abstract = states.variable_shapes(model, config.crop_width)
       sharding = sharding or jax.sharding.SingleDeviceSharding(
         jax.local_devices()[0]
       )

@@ -1,7 +1,4 @@
-"""Runs the stages of a config: python -m selfgait_jax.main --config=FILE.
-
-Only starts things; `train.py` and `evaluate.py` do them.
-"""
+"""Runs the stages of a config: python -m selfgait_jax.main --config=FILE."""
 
 import functools
 import os
@@ -14,7 +11,15 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from selfgait_jax import errors, evaluate, sharding, train, validate, workspace
+from selfgait_jax import (
+  command_line,
+  errors,
+  evaluate,
+  sharding,
+  train,
+  validate,
+  workspace,
+)
 from selfgait_jax.data import loading, splits
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -33,8 +38,9 @@ def main(argv):
   handler.setFormatter(workspace.ElapsedFormatter())
   handler.addFilter(workspace.quiet)
   try:
-    sharding.use_all_cores()
-    run(_CONFIG.value, pathlib.Path(_WORKDIR.value or _default_workdir()))
+    config = _CONFIG.value
+    sharding.use_all_cores(train.batch_sizes(config))
+    run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')
   except train.Stopped as stopped:
@@ -65,14 +71,7 @@ def _loader(config):
   )
 
 
-def _default_workdir() -> str:
-  name, _, recipe = config_flags.get_config_filename(
-    flags.FLAGS['config']
-  ).partition(':')
-  return '-'.join(filter(None, (f'runs/{pathlib.Path(name).stem}', recipe)))
-
-
 if __name__ == '__main__':
   flags.mark_flag_as_required('config')
   jax.config.config_with_absl()
-  app.run(main)
+  app.run(main, flags_parser=command_line.parse)

@@ -1,6 +1,8 @@
 """The mesh, its two shardings, and the one place that compiles the steps."""
 
+import math
 import os
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -10,17 +12,23 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from selfgait_jax import errors
 
 
-def use_all_cores() -> None:
+def use_all_cores(batches: Iterable[int] = ()) -> None:
   """One CPU device a core, to be called before JAX starts.
 
   XLA runs a convolution's gradient better on two devices of one core each than
   on one device of two (`scripts/benchmark.py step`). Without effect on the
   choice of a GPU or TPU.
+
+  Args:
+    batches: sizes that the devices must share equally; there are so many
+      devices as that allows.
   """
   if 'xla_force_host_platform_device_count' not in os.environ.get(
     'XLA_FLAGS', ''
   ):
-    jax.config.update('jax_num_cpu_devices', count_cores())
+    common, cores = math.gcd(*batches), count_cores()
+    count = max(n for n in range(1, cores + 1) if common % n == 0)
+    jax.config.update('jax_num_cpu_devices', count)
 
 
 def count_cores() -> int:

@@ -1,5 +1,7 @@
 """Everything that a training step changes."""
 
+import functools
+
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -30,8 +32,12 @@ class TrainState:
 
 def init_variables(model, key, crop_width: int) -> dict:
   """Random `params` and `batch_stats` of a model."""
-  clips = jnp.zeros((1, 1, 64, crop_width))
-  return jax.jit(model.init)(key, clips)
+  return _compiled_init(model, crop_width)(key)
+
+
+def variable_shapes(model, crop_width: int) -> dict:
+  """Shapes and types of what `init_variables` returns."""
+  return jax.eval_shape(_init(model, crop_width), jax.random.key(0))
 
 
 def create_state(variables, optimizer, with_target: bool) -> TrainState:
@@ -49,3 +55,14 @@ def create_state(variables, optimizer, with_target: bool) -> TrainState:
     target_batch_stats=copy(pick(stats)),
     opt_state=optimizer.init(params),
   )
+
+
+@functools.cache
+def _compiled_init(model, crop_width):
+  # Unoptimised: XLA would think for 8 s about two dozen draws.
+  options = {'xla_backend_optimization_level': 0}
+  return jax.jit(_init(model, crop_width), compiler_options=options)
+
+
+def _init(model, crop_width):
+  return lambda key: model.init(key, jnp.zeros((1, 1, 64, crop_width)))

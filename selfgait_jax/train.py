@@ -103,6 +103,14 @@ def train(
     checkpoints.close()
 
 
+def batch_sizes(config) -> list[int]:
+  """Clips a step of every training stage in `config.stages`."""
+  stages = [
+    config[name] for name in evaluate.STAGES if name in config.stages.split(',')
+  ]
+  return [stage.batch_subjects * stage.batch_sequences for stage in stages]
+
+
 def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   """True if the stage's last checkpoint stands in the work folder."""
   last = workdir / stage_name / 'checkpoints' / str(config[stage_name].steps)

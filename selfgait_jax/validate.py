@@ -1,5 +1,7 @@
 """What can be known to be wrong with a config before anything is computed."""
 
+import math
+
 from selfgait_jax import errors, evaluate, protocols
 
 CHOICES = {
@@ -24,29 +26,107 @@ STAGE_CHOICES = {
   'optimizer': ('sgd', 'adam'),
   'schedule': ('constant', 'cosine', 'steps'),
 }
-POSITIVE = ('steps', 'frames', 'batch_subjects', 'batch_sequences')
+# (lowest, highest), both allowed.
+ANY, COUNT, SHARE = (0, math.inf), (1, math.inf), (0, 1)
+ABOVE_0 = (math.ulp(0), math.inf)
+RANGES = {
+  'seed': ANY,
+  'data.workers': COUNT,
+  'data.prefetch': COUNT,
+  'data.min_frames': COUNT,
+  'data.unlabelled_fraction': (math.ulp(0), 1),
+  'synthetic.train_subjects': COUNT,
+  'synthetic.test_subjects': COUNT,
+  'synthetic.frames': COUNT,
+  'synthetic.seed': ANY,
+  'model.embedding_dim': COUNT,
+  'model.projector_hidden': COUNT,
+  'model.projector_dim': COUNT,
+  'model.crop_width': (1, 64),
+  'augment.flip': SHARE,
+  'augment.shift': SHARE,
+  'augment.affine': SHARE,
+  'augment.rotation': ANY,
+  'augment.scale': SHARE,
+  'augment.shear': ANY,
+  'augment.dilate': SHARE,
+  'augment.erode': SHARE,
+  'augment.erase': SHARE,
+  'augment.blur': SHARE,
+  'eval.max_frames': COUNT,
+  'eval.batch_frames': COUNT,
+  'checkpoint.every_steps': COUNT,
+  'checkpoint.keep': COUNT,
+  'log.every_steps': COUNT,
+  'log.images_every_steps': ANY,
+  'log.probe_every_steps': ANY,
+  'log.probe_frames': COUNT,
+  'log.probe_subjects': COUNT,
+  'log.profile_at_step': ANY,
+}
+STAGE_RANGES = {
+  'steps': COUNT,
+  'frames': COUNT,
+  'batch_subjects': COUNT,
+  'batch_sequences': COUNT,
+  'labelled_fraction': (math.ulp(0), 1),
+  'margin': ANY,
+  'learning_rate': ANY,
+  'warmup_steps': ANY,
+  'momentum': SHARE,
+  'weight_decay': ANY,
+  'clip_norm': ANY,
+  'cosine_weight': ANY,
+  'infonce_weight': ANY,
+  'temperature': ABOVE_0,
+  'joint_every': COUNT,
+  'target_momentum': SHARE,
+}
 
 
 def check(config) -> None:
   """Raises UserError naming the first key that cannot be right."""
   for key, allowed in CHOICES.items():
-    section, name = key.split('.')
-    _expect(key, config[section][name], allowed)
+    _expect(key, _get(config, key), allowed)
+  for key, bounds in RANGES.items():
+    _expect_between(key, _get(config, key), bounds)
+  _check_model(config.model)
   stages = config.stages.split(',')
   for name in stages:
     _expect('stages', name, (*evaluate.STAGES, 'evaluate'))
     if name != 'evaluate':
       _check_stage(config, name, stages)
-  bins, top = sorted(config.model.bins, reverse=True), max(config.model.bins)
-  rows = 64 // 2 ** (len(config.model.widths) - 1)
-  if rows % top or any(top % b or (top // b).bit_count() != 1 for b in bins):
+
+
+def _check_model(model):
+  for key in ('widths', 'bins'):
+    for number in model[key] or ('nothing',):
+      if not isinstance(number, int) or number < 1:
+        raise errors.UserError(
+          f'expected config.model.{key} to hold whole numbers from 1, found '
+          f'{number!r}; change config.model.{key}'
+        )
+  halvings = 2 ** (len(model.widths) - 1)
+  if 64 % halvings or model.crop_width % halvings:
+    raise errors.UserError(
+      f'expected config.model.crop_width to be divisible by {halvings}, once '
+      f'by 2 between pairs of convolutions, found {model.crop_width}; change '
+      'config.model.crop_width or widths'
+    )
+  if model.use_motion and model.widths[-1] < 4:
+    raise errors.UserError(
+      'expected the last of config.model.widths to be at least 4, which the '
+      f'motion block divides by 4, found {model.widths[-1]}; change '
+      'config.model.widths'
+    )
+  rows, top = 64 // halvings, max(model.bins)
+  if rows % top or any(
+    top % b or (top // b).bit_count() != 1 for b in model.bins
+  ):
     raise errors.UserError(
       f'expected config.model.bins to halve down from a divisor of {rows} '
-      f'rows, found {tuple(config.model.bins)}; change config.model.bins'
+      f'rows, found {tuple(model.bins)}; change config.model.bins'
     )
-  for name in ('checkpoint.every_steps', 'log.every_steps'):
-    section, key = name.split('.')
-    _at_least(name, config[section][key], 1)
 
 
 def _check_stage(config, name, stages):
@@ -54,8 +134,9 @@ def _check_stage(config, name, stages):
   for key, allowed in STAGE_CHOICES.items():
     if key in stage:
       _expect(prefix + key, stage[key], allowed)
-  for key in POSITIVE:
-    _at_least(prefix + key, stage[key], 1)
+  for key, bounds in STAGE_RANGES.items():
+    if key in stage:
+      _expect_between(prefix + key, stage[key], bounds)
   if stage.init and stage.init not in evaluate.STAGES:
     _expect(prefix + 'init', stage.init, ('', *evaluate.STAGES))
   if stage.init in stages and stages.index(stage.init) > stages.index(name):
@@ -63,8 +144,17 @@ def _check_stage(config, name, stages):
       f'expected stage {stage.init} before {name}, which starts from it; '
       'change the order in config.stages'
     )
-  if stage.objective == 'supervised':
-    return
+  if stage.schedule == 'steps' and not stage.milestones:
+    raise errors.UserError(
+      f'expected steps at which the rate falls, found none; change config.'
+      f'{name}.milestones or schedule'
+    )
+  if stage.objective != 'supervised':
+    _check_label_free(config, name)
+
+
+def _check_label_free(config, name):
+  stage = config[name]
   if not stage.cosine_weight and not stage.infonce_weight:
     raise errors.UserError(
       f'expected a loss for {name}, found cosine_weight and infonce_weight '
@@ -80,8 +170,23 @@ def _check_stage(config, name, stages):
       'expected views_per_batch 0 or 2 with pairs=synchronised_views, whose '
       f'clips are of two views; change config.{name}.views_per_batch'
     )
-  if 'predictive' in (stage.objective, stage.joint_with):
-    _at_least(prefix + 'frames', stage.frames, 2)
+  if config.reference.pretrain_sampler and (
+    stage.views_per_batch or stage.pairs == 'synchronised_views'
+  ):
+    raise errors.UserError(
+      'expected batches drawn by identity (reference.pretrain_sampler) or by '
+      f'views (views_per_batch={stage.views_per_batch}, pairs={stage.pairs}), '
+      f'found both; change config.reference.pretrain_sampler or config.{name}'
+    )
+  joint = stage.objective == 'joint'
+  if (stage.joint_with if joint else stage.objective) == 'predictive':
+    _expect_between(f'{name}.frames', stage.frames, (2, math.inf))
+
+
+def _get(config, key):
+  for part in key.split('.'):
+    config = config[part]
+  return config
 
 
 def _expect(key, found, allowed):
@@ -92,9 +197,12 @@ def _expect(key, found, allowed):
     )
 
 
-def _at_least(key, found, least):
-  if found < least:
+def _expect_between(key, found, bounds):
+  low, high = bounds
+  if not low <= found <= high:  # false for NaN too
+    low = 'above 0' if low == math.ulp(0) else f'at least {low}'
+    high = '' if high == math.inf else f' and at most {high}'
     raise errors.UserError(
-      f'expected config.{key} to be at least {least}, found {found}; '
-      f'change config.{key}'
+      f'expected config.{key} to be {low}{high}, found {found}; change '
+      f'config.{key}'
     )
