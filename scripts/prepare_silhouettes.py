@@ -6,7 +6,11 @@ killed at any time: the same command goes on where it stopped.
 
 import argparse
 import os
+import pathlib
 import sys
+
+# Runs from a clone, without installation.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed, prepare, trees
