@@ -1,0 +1,189 @@
+"""The cases `step` and `embed` of `benchmark.py`: one batch on the devices."""
+
+import functools
+import itertools
+import statistics
+
+import benchmark_beside
+import benchmark_common
+import jax
+import numpy as np
+
+from configs import default
+from selfgait_jax import augment, sharding, steps
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax.data import datasets, input_pipeline, splits
+from selfgait_jax.models import factory
+
+WARM = 2  # steps that are not counted
+# --step: its stage, its function, how often a batch's frames are seen.
+STEPS = {
+  'selfgait': ('pretrain', steps.pretrain_step, 2),
+  'supervised': ('finetune', steps.supervised_step, 1),
+}
+
+
+def step_options(parser):
+  parser.add_argument(
+    '--step',
+    choices=STEPS,
+    default='selfgait',
+    help='two views and a target network, or the triplet loss',
+  )
+  _batch_options(parser)
+
+
+def step_case(options):
+  """Frames a second of one training step, and milliseconds by part.
+
+  A frame counts once per view. `seconds` and `frames_per_second` are of the
+  step with its batch on the devices: training makes and moves the next batch
+  meanwhile. `input_ms` is one thread making a batch, `transfer_ms` its way to
+  the devices.
+  """
+  mesh = _mesh(options)
+  config = default.get_config()
+  config.model.dtype = options.dtype
+  name, function, views = STEPS[options.step]
+  stage = config[name]
+  subjects = _subjects(options.sequences)
+  stage.batch_subjects = subjects
+  stage.batch_sequences = options.sequences // subjects
+  stage.frames = options.frames
+  make = _batch_function(config, name)
+  state, step = _training(config, stage, function, mesh)
+  place = functools.partial(sharding.shard_batch, mesh=mesh)
+  compile_seconds, step = benchmark_common.seconds(
+    lambda: step.lower(state, place(make(0))).compile()
+  )
+  parts = []
+  for number in range(WARM + options.repeats):
+    input_seconds, batch = benchmark_common.seconds(make, number)
+    transfer_seconds, batch = benchmark_common.seconds(place, batch)
+    # Waits at each step: steps queued over CPU devices may hang.
+    step_seconds, (state, *_) = benchmark_common.seconds(step, state, batch)
+    parts.append((input_seconds, transfer_seconds, step_seconds))
+  medians = [
+    statistics.median(part) for part in zip(*parts[WARM:], strict=True)
+  ]
+  milliseconds = [round(1e3 * median, 2) for median in medians]
+  yield {
+    'step': options.step,
+    **_rate(options, views, medians[-1], compile_seconds, mesh),
+    **dict(
+      zip(('input_ms', 'transfer_ms', 'step_ms'), milliseconds, strict=True)
+    ),
+  }
+
+
+def embed_options(parser):
+  _batch_options(parser)
+
+
+def embed_case(options):
+  """Frames a second of the forward pass: the encoder alone, and all of it."""
+  mesh = _mesh(options)
+  config = default.get_config()
+  config.model.dtype = options.dtype
+  model = factory.make_model(config.model)
+  variables = jax.device_put(
+    states.init_variables(model, jax.random.key(0), config.model.crop_width),
+    sharding.replicated(mesh),
+  )
+  shape = options.sequences, options.frames
+  frames = np.random.default_rng(0).integers(0, 256, (*shape, 64, 64), np.uint8)
+  batch = sharding.shard_batch((frames, np.ones(shape, bool)), mesh)
+
+  def encode(variables, frames, mask):
+    clips = augment.crop_frames(frames, config.model.crop_width)
+    return model.apply(variables, clips, method=lambda m, x: m.encoder(x))
+
+  def embed(variables, frames, mask):
+    return steps.embed_step(
+      variables, frames, mask, model=model, crop_width=config.model.crop_width
+    )['embedding']
+
+  for part, function in (('encoder', encode), ('embedding', embed)):
+    compile_seconds, forward = benchmark_common.seconds(
+      sharding.compile_embed(function, mesh).lower(variables, *batch).compile
+    )
+    run = functools.partial(forward, variables, *batch)
+    benchmark_common.median_seconds(run, WARM)
+    seconds = benchmark_common.median_seconds(run, options.repeats)
+    yield {
+      'part': part,
+      **_rate(options, 1, seconds, compile_seconds, mesh),
+    }
+
+
+def _batch_options(parser):
+  parser.add_argument(
+    '--sequences', type=benchmark_common.count, default=8, help='a batch'
+  )
+  parser.add_argument(
+    '--frames', type=benchmark_common.count, default=10, help='a clip'
+  )
+  parser.add_argument(
+    '--repeats',
+    type=benchmark_common.count,
+    default=7,
+    help='timed; the median counts',
+  )
+  benchmark_common.device_options(parser)
+  benchmark_beside.options(parser)
+
+
+def _mesh(options):
+  mesh = benchmark_common.make_mesh(options.devices)
+  sharding.check_batch(options.sequences, mesh, '--sequences or --devices')
+  return mesh
+
+
+def _subjects(batch):
+  """As many as divide the batch, two sequences each if possible; at most 8."""
+  found = [p for p in range(1, 9) if batch % p == 0 and 2 * p <= batch]
+  return max(found, default=1)
+
+
+def _batch_function(config, name):
+  """step -> batch, from random sequences."""
+  facts = datasets.CASIA_B
+  found = benchmark_common.random_sequences(
+    itertools.product(facts.subjects[:8], facts.conditions, facts.views[:2])
+  )
+  train = splits.cut(found, config, 'train')
+  subset = splits.training_rows(train, config, config[name])
+  return input_pipeline.batch_function(train, subset, config, name)
+
+
+def _training(config, stage, function, mesh):
+  """(the state before the first step, the jitted step)."""
+  model = factory.make_model(config.model)
+  optimizer = optimizers.make_optimizer(stage)
+  state = states.create_state(
+    states.init_variables(model, jax.random.key(0), config.model.crop_width),
+    optimizer,
+    with_target=stage.objective != 'supervised',
+  )
+  step = functools.partial(
+    function, model=model, optimizer=optimizer, config=config, stage=stage
+  )
+  return (
+    jax.device_put(state, sharding.replicated(mesh)),
+    sharding.compile_step(step, mesh),
+  )
+
+
+def _rate(options, views, seconds, compile_seconds, mesh):
+  """What each line of both cases has."""
+  frames = views * options.sequences * options.frames
+  return {
+    'frames_per_second': round(frames / seconds, 1),
+    'seconds': round(seconds, 5),
+    'sequences': options.sequences,
+    'frames': options.frames,
+    'dtype': options.dtype,
+    'compile_seconds': round(compile_seconds, 1),
+    **benchmark_common.describe(mesh),
+  }
