@@ -8,6 +8,8 @@ import time
 import numpy as np
 from absl import logging
 
+from selfgait_jax.data import tensorflow_import
+
 
 class Writer:
   """JSON lines always, TensorBoard events where its writer can be had.
@@ -24,6 +26,8 @@ class Writer:
     self._lines = open(directory / 'metrics.jsonl', 'a', buffering=1)
     # clu's writer needs both; an array-fed run goes without.
     if all(map(importlib.util.find_spec, ('tensorflow', 'tensorboard'))):
+      # First of all, so that TensorFlow leaves the GPUs alone.
+      tensorflow_import.import_tensorflow('TensorBoard', 'go without')
       from clu import metric_writers
 
       self._events = metric_writers.SummaryWriter(str(directory))

@@ -46,7 +46,9 @@ def test_saved_state_comes_back_bit_for_bit(config, state, tmp_path):
   checkpoints.close()
   expected = _at(state, 3)
   assert jax.tree.structure(found) == jax.tree.structure(expected)
-  for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
+  for a, b in zip(
+    jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+  ):
     np.testing.assert_array_equal(a, b)
 
 
