@@ -106,3 +106,10 @@ def test_a_number_that_is_none_stops_the_run(value):
   for word in ('step 7', f'loss = {value}', 'runs/checkpoints/5'):
     assert word in str(caught.value)
   assert 'spread' not in str(caught.value)
+
+
+def test_a_falling_rank_is_collapse_only_without_spread():
+  start = {'spread': 0.12, 'effective_rank': 12.0}
+  assert health.describe({'spread': 0.3, 'effective_rank': 3.5}, start) is None
+  assert health.describe({'spread': 0.1, 'effective_rank': 3.5}, start)
+  assert health.describe({'spread': 0.3, 'effective_rank': 1.5}, start)
