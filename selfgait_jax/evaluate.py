@@ -23,7 +23,7 @@ from selfgait_jax import (
   tables,
 )
 from selfgait_jax import state as states
-from selfgait_jax.data import splits
+from selfgait_jax.data import loading, splits
 from selfgait_jax.models import factory
 
 # Every training stage, in the order of a table's rows.
@@ -182,7 +182,8 @@ def _results(config, rows, test):
   return {
     'protocol': main['protocol'],
     'metrics': main['metrics'],
-    'counts': main['counts'] | {'frames': frames},
+    'counts': main['counts']
+    | {'frames': frames, 'refused': loading.count_refused(config)},
     'baselines': {
       'gei': rows[titles[0]]['metrics'],
       'random_init': rows[titles[1]]['metrics'],

@@ -1,6 +1,7 @@
 """Prepared data into memory: from TFDS or from a packed file."""
 
 import concurrent.futures
+import json
 import operator
 import os
 import pathlib
@@ -56,6 +57,15 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
       ' prepare more of the data set or choose other subjects'
     )
   return _decode(records, name, decode)
+
+
+def count_refused(config) -> int | None:
+  """Files that the preparation left out; None if a packed file does not say."""
+  data_dir = pathlib.Path(config.data_dir or DEFAULT_DATA_DIR).expanduser()
+  path = data_dir / prepare.REFUSED
+  if config.data.packed_file or not path.exists():
+    return None
+  return len(json.loads(path.read_text()).get(config.data.name, []))
 
 
 def read_records(name: str, data_dir, rendering=None):
