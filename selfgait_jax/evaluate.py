@@ -151,7 +151,7 @@ def _title(config, name, path):
     weak = stage.pairs == 'synchronised_views'
     return 'synchronised-view pretraining' if weak else 'label-free pretraining'
   share = stage.labelled_fraction
-  labels = 'all labels' if share == 1 else f'{100 * share:g} % of labels'
+  labels = 'all labels' if share == 1 else f'{100 * share:.3g} % of labels'
   return f'{labels}, {"pretrained" if stage.init else "from scratch"}'
 
 
