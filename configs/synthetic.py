@@ -27,7 +27,7 @@ def laptop() -> ml_collections.ConfigDict:
   c.model.projector_hidden = 128
   c.model.projector_dim = 64
   default.one_view_contrast(c.pretrain)
-  c.pretrain.steps, c.pretrain.frames = 240, 6
+  c.pretrain.steps, c.pretrain.frames = 200, 6
   c.pretrain.batch_subjects, c.pretrain.batch_sequences = 8, 4
   for stage in (c.finetune, c.few_scratch, c.few_pretrained):
     stage.optimizer, stage.learning_rate = 'adam', 1e-3
