@@ -8,6 +8,7 @@ Checkpoint n means that n updates were applied.
 
 import contextlib
 import pathlib
+import shutil
 
 import jax
 import ml_collections
@@ -74,6 +75,7 @@ class Checkpoints:
     step = int(state.step)
     if step in self._manager.all_steps():
       return
+    self._check_room(state)
     variables, training = _split(state)
     items = ocp.args.Composite(
       variables=ocp.args.StandardSave(variables),
@@ -109,7 +111,20 @@ class Checkpoints:
     return states.TrainState(**found['variables'], **found['training'])
 
   def close(self) -> None:
-    self._manager.close()
+    with _explained(self):
+      self._manager.close()
+
+  def _check_room(self, state):
+    # Asked first: a disk that fills meanwhile makes Orbax's threads print.
+    needed = sum(x.nbytes for x in jax.tree.leaves(state))
+    free = shutil.disk_usage(self.directory).free
+    if free < needed:
+      raise errors.UserError(
+        f'expected to write a checkpoint of {needed / 1e6:.3g} MB to '
+        f'{self.directory}, found {free / 1e6:.3g} MB free; free space or '
+        'change --workdir and run the same command again (last complete '
+        f'checkpoint: {self.describe_latest()})'
+      )
 
 
 def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
@@ -203,4 +218,6 @@ def _explained(checkpoints):
 
 
 def _first_line(error) -> str:
-  return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+  """At most 200 characters; the cause stands at the end of a long one."""
+  line = (str(error).strip() or type(error).__name__).splitlines()[0]
+  return line if len(line) <= 200 else f'{line[:60]} ... {line[-135:]}'

@@ -1,6 +1,7 @@
 """The work folder: one run at a time, and a record of what ran in it."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging as python_logging
@@ -11,6 +12,8 @@ import jax
 from absl import logging
 
 from selfgait_jax import errors, evaluate, metrics
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -32,7 +35,15 @@ def claim(workdir: pathlib.Path):
         f'expected no other run in {workdir}, found one; wait for it or '
         'change --workdir'
       ) from error
-    yield
+    try:
+      yield
+    except OSError as error:
+      if error.errno not in _NO_ROOM:
+        raise
+      raise errors.UserError(
+        f'expected room on the disk, found {error}; free space or change '
+        '--workdir and run the same command again'
+      ) from error
 
 
 def record(config, workdir: pathlib.Path) -> None:
@@ -59,10 +70,11 @@ def record(config, workdir: pathlib.Path) -> None:
 
 
 def quiet(record: python_logging.LogRecord) -> bool:
-  """False for the chatter of libraries, which buries the progress lines."""
-  return 'orbax' not in record.pathname or (
-    record.levelno > python_logging.WARNING
-  )
+  """False for the chatter of libraries, which buries the progress lines.
+
+  Orbax logs, in several threads, what it raises besides.
+  """
+  return not any(name in record.pathname for name in ('orbax', 'asyncio'))
 
 
 class ElapsedFormatter(python_logging.Formatter):
