@@ -23,7 +23,7 @@ from selfgait_jax import (
   tables,
 )
 from selfgait_jax import state as states
-from selfgait_jax.data import loading, splits
+from selfgait_jax.data import loading, sampler, splits
 from selfgait_jax.models import factory
 
 # Every training stage, in the order of a table's rows.
@@ -48,6 +48,8 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   start = time.monotonic()
   sources = _sources(config, workdir)
   test = load('test')
+  if config.reference.window:
+    test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
   model, mesh = factory.make_model(config.model), sharding.make_mesh()
   random = states.init_variables(
     model, jax.random.key(config.seed), config.model.crop_width

@@ -150,3 +150,15 @@ def test_a_step_is_drawn_from_13000_sequences_in_about_a_millisecond():
     sampler.label_free_rows(index, stage, rng)
     sampler.clip_frames(np.full(128, 100), 30, rng, True)
   assert (time.perf_counter() - start) / 20 < 0.01  # busy machines included
+
+
+def test_fixed_windows_are_the_same_for_training_and_for_test():
+  people = numbered.sequence_set(2)
+  cut = sampler.fixed_windows(people, 8, seed=3)
+  np.testing.assert_array_equal(cut.lengths, np.minimum(people.lengths, 8))
+  positions = sampler.fixed_positions(len(people), 3)
+  windows = sampler.window(people.lengths, 8, positions)
+  for row in np.flatnonzero(people.lengths >= 8):
+    np.testing.assert_array_equal(cut[row], people[row][windows[row]])
+  short = np.flatnonzero(people.lengths < 8)
+  assert all(len(cut[row]) == people.lengths[row] for row in short)

@@ -79,7 +79,7 @@ def batch_function(
     labelled = sampler.make_index(sequences.select(subset.labelled))
   fixed = None
   if config.reference.window:
-    fixed = sampler.generator(config.seed, 'window').random(len(sequences))
+    fixed = sampler.fixed_positions(len(sequences), config.seed)
 
   def clips(rows, rng):
     """uint8 [B, T, H, W], this host's part."""

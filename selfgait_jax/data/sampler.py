@@ -147,6 +147,28 @@ def window(
   return (starts[:, None] + np.arange(frames)) % lengths[:, None]
 
 
+def fixed_positions(count: int, seed: int) -> np.ndarray:
+  """`positions` of `window` that stay for a whole run: `reference.window`."""
+  return generator(seed, 'window').random(count)
+
+
+def fixed_windows(
+  sequences: SequenceSet, frames: int, seed: int
+) -> SequenceSet:
+  """Each sequence cut to its one window of at most `frames` frames.
+
+  What the SelfGait release tests on: the window drawn when it loads the data.
+  """
+  lengths = np.minimum(sequences.lengths, frames)
+  positions = fixed_positions(len(sequences), seed)
+  first = window(sequences.lengths, frames, positions)[:, 0]
+  # A shorter sequence stays whole.
+  first = np.where(sequences.lengths < frames, 0, first)
+  return dataclasses.replace(
+    sequences, starts=sequences.starts + first, lengths=lengths
+  )
+
+
 def choose(
   items: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
