@@ -141,8 +141,8 @@ def _check_stage(config, name, stages):
     _expect(prefix + 'init', stage.init, ('', *evaluate.STAGES))
   if stage.init in stages and stages.index(stage.init) > stages.index(name):
     raise errors.UserError(
-      f'expected stage {stage.init} before {name}, which starts from it; '
-      'change the order in config.stages'
+      f'expected stage {stage.init} before {name}, which starts from it, found '
+      f'stages={",".join(stages)}; change the order in config.stages'
     )
   if stage.schedule == 'steps' and not stage.milestones:
     raise errors.UserError(
@@ -168,7 +168,7 @@ def _check_label_free(config, name):
   if stage.views_per_batch == 1 and stage.pairs == 'synchronised_views':
     raise errors.UserError(
       'expected views_per_batch 0 or 2 with pairs=synchronised_views, whose '
-      f'clips are of two views; change config.{name}.views_per_batch'
+      f'clips are of two views, found 1; change config.{name}.views_per_batch'
     )
   if config.reference.pretrain_sampler and (
     stage.views_per_batch or stage.pairs == 'synchronised_views'
