@@ -1,0 +1,117 @@
+"""The command line from data to report, with TensorFlow and without it."""
+
+import json
+
+import pytest
+import small_run
+
+STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'finetune')
+RESULTS = {
+  'protocol', 'metrics', 'counts', 'baselines', 'data', 'config_hash', 'seed',
+  'versions', 'device', 'seconds',
+}  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def rendered(tmp_path_factory):
+  """(arguments, work folder) of the embedded default at its smallest size."""
+  root = tmp_path_factory.mktemp('rendered')
+  arguments = [
+    '--config=configs/synthetic.py:smoke',
+    f'--config.data_dir={root}/data',
+    f'--workdir={root}/run',
+  ]
+  small_run.run(arguments, tensorflow=True)
+  return arguments, root / 'run'
+
+
+@pytest.fixture(scope='module')
+def packed(packed_file, tmp_path_factory):
+  """The same of a packed file without TensorFlow, pretraining alone."""
+  workdir = tmp_path_factory.mktemp('packed')
+  arguments = small_run.overrides(
+    packed_file, workdir, 'stages=pretrain,evaluate'
+  )
+  return arguments, workdir, small_run.run(arguments)
+
+
+def test_a_run_leaves_all_it_promises(rendered):
+  _, workdir = rendered
+  for name in ('config.json', 'results.json', 'report.html'):
+    assert (workdir / name).stat().st_size > 1000, name
+  for stage in STAGES:
+    folder = workdir / stage
+    assert (folder / 'checkpoints/4').is_dir()
+    assert list(folder.glob('events.out.tfevents.*'))
+    assert 'Total' in (folder / 'parameters.txt').read_text()
+    lines = (folder / 'metrics.jsonl').read_text().splitlines()
+    assert [json.loads(line)['step'] for line in lines] == [1, 2, 3, 4]
+    assert {'loss', 'spread', 'effective_rank'} <= set(json.loads(lines[0]))
+    subset = json.loads((folder / 'subset.json').read_text())
+    kind = 'unlabelled' if stage == 'pretrain' else 'labelled'
+    subjects = 2 if stage.startswith('few') else 4
+    assert len(subset[kind]['chosen']) == subjects
+  report = (workdir / 'report.html').read_text()
+  assert 'label-free pretraining' in report and 'src="http' not in report
+
+
+def test_results_hold_what_they_promise(rendered):
+  results = _results(rendered[1])
+  assert set(results) >= RESULTS
+  assert results['protocol'] == 'casiab/1'
+  assert set(results['baselines']) == {'gei', 'random_init'}
+  names = {f'{c}/{s}' for c in ('nm', 'bg', 'cl') for s in ('rank1', 'mAP')}
+  names |= {'nm/rank1_all_views', 'nm/rank1_per_view'}
+  for metrics in (results['metrics'], *results['baselines'].values()):
+    assert names <= set(metrics)
+    assert 0 <= metrics['nm/rank1'] <= 100
+    assert len(metrics['nm/rank1_per_view']) == 11
+  assert results['metrics'] == results['rows']['all labels, pretrained']
+  counts = results['counts']
+  assert counts['subjects'] == 3 and counts['sequences'] == 330
+  assert counts['frames'] == 330 * 8
+  assert {'probes', 'refused'} <= set(counts)
+  assert results['data']['fingerprint'] and results['seed'] == 0
+  assert {'jax', 'selfgait_jax'} <= set(results['versions'])
+
+
+def test_second_call_passes_over_what_is_finished(rendered):
+  arguments, workdir = rendered
+  before = _results(workdir)
+  words = small_run.run(arguments, tensorflow=True)
+  for stage in STAGES:
+    assert f'{stage}: finished before' in words
+  after = _results(workdir)
+  for clock in (before, after):
+    del clock['seconds']
+  assert before == after
+
+
+def test_trains_and_evaluates_without_tensorflow(packed):
+  _, workdir, words = packed
+  assert 'label-free pretraining' in words
+  assert not list(workdir.rglob('events.out*'))
+  assert len((workdir / 'pretrain/metrics.jsonl').read_text().splitlines()) == 4
+  results = _results(workdir)
+  assert set(results) >= RESULTS
+  assert 'label-free pretraining' in results['rows']
+  assert (workdir / 'report.html').exists()
+
+
+def test_checkpoint_is_evaluated_in_another_folder(
+  packed, packed_file, tmp_path
+):
+  _, trained, _ = packed
+  checkpoint = trained / 'pretrain/checkpoints/4'
+  small_run.run(
+    small_run.overrides(
+      packed_file, tmp_path, 'stages=evaluate', f'init_from={checkpoint}'
+    )
+  )
+  found, expected = _results(tmp_path), _results(trained)
+  assert found['metrics'] == expected['metrics']
+  assert not (tmp_path / 'pretrain').exists()
+
+
+def _results(workdir):
+  return json.loads((workdir / 'results.json').read_text())
