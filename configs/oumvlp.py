@@ -11,7 +11,12 @@ import ml_collections
 from configs import default
 
 
-def get_config() -> ml_collections.ConfigDict:
+def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
+  """Settings of a recipe; an unknown one is an error that lists the known."""
+  return default.recipe({'selfgait': selfgait}, recipe)()
+
+
+def selfgait() -> ml_collections.ConfigDict:
   """SelfGait's values; sequences are short here and none is left out."""
   c = default.get_config()
   c.data.name = 'ou_mvlp'

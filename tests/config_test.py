@@ -1,0 +1,100 @@
+"""Every setting is read, every recipe is possible, nothing unknown is asked."""
+
+import ast
+import inspect
+import pathlib
+import re
+
+import pytest
+
+from configs import casiab, default, oumvlp, synthetic
+from selfgait_jax import evaluate, validate
+
+PACKAGE = pathlib.Path(validate.__file__).parent
+MODULES = (casiab, oumvlp, synthetic)
+# What functions call a section, besides its own name.
+ALIASES = {
+  'augment': {'settings'},
+  'model': {'config'},  # models/factory.py
+  'eval': {'evaluation'},
+  **dict.fromkeys(evaluate.STAGES, {'stage'}),
+}
+# What a ConfigDict, or its dictionary, offers besides keys.
+METHODS = {'to_dict', 'to_json_best_effort', 'pop'}
+
+
+def _recipes(module):
+  """Names of the recipes, as the error for an unknown one lists them."""
+  with pytest.raises(ValueError, match="found 'grand'") as caught:
+    module.get_config('grand')
+  return re.search('out of (.+), found', str(caught.value))[1].split(', ')
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_every_recipe_is_possible(module):
+  names = _recipes(module)
+  chosen = inspect.signature(module.get_config).parameters['recipe'].default
+  assert chosen in names
+  for name in names:
+    config = module.get_config(name).lock()
+    validate.check(config)
+    # A delta changes values and never adds a key.
+    assert list(_leaves(config)) == list(_leaves(default.get_config()))
+
+
+def test_the_release_is_the_one_recipe_with_its_defects():
+  for module in MODULES:
+    for name in _recipes(module):
+      switches = module.get_config(name).reference.values()
+      assert all(switches) == (name == 'selfgait_release')
+      assert any(switches) == (name == 'selfgait_release')
+
+
+def test_every_setting_is_read():
+  """By the name of its section, somewhere in the package but `validate.py`."""
+  read = {tuple(chain[-2:]) for chain, _ in _chains()}
+  for section, name in _leaves(default.get_config()):
+    owners = {section} | ALIASES.get(section, set())
+    assert any((owner, name) in read for owner in owners), (section, name)
+
+
+def test_no_unknown_setting_is_asked_for():
+  """What the package reads of the config and of its sections is there."""
+  config = default.get_config().to_dict()
+  stage = config['pretrain'] | config['train']
+  # Functions of `config.model` alone call it config too.
+  roots = {'config': config['model'] | config, 'stage': stage}
+  roots['log'] = config['log']
+  asked = 0
+  for (root, *keys), place in _chains():
+    found = roots.get(root)
+    while keys and isinstance(found, dict) and keys[0] not in METHODS:
+      assert keys[0] in found, f'{root}: {keys} in {place}'
+      found = found[keys.pop(0)]
+      asked += 1
+  assert asked > 100
+
+
+def _leaves(config):
+  """(section or 'config', name) of every setting."""
+  for name, value in config.items():
+    if hasattr(value, 'items'):
+      yield from ((name, leaf) for leaf in value)
+    else:
+      yield 'config', name
+
+
+def _chains():
+  """([name, ...], file) of each `a.b.c` in the package; self._log is log."""
+  for path in sorted(PACKAGE.rglob('*.py')):
+    if path.name == 'validate.py':
+      continue
+    for node in ast.walk(ast.parse(path.read_text())):
+      chain, place = [], node
+      while isinstance(place, ast.Attribute):
+        chain, place = [place.attr, *chain], place.value
+      if chain and isinstance(place, ast.Name):
+        chain = [place.id, *chain]
+        if place.id == 'self':
+          chain = [chain[1].lstrip('_'), *chain[2:]]
+        yield chain, path.name
