@@ -1,0 +1,270 @@
+"""What each objective sees, moves and leaves alone."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from configs import synthetic
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax import steps
+from selfgait_jax.models import factory, selfgait
+
+HEADS = ('projector', 'predictor')
+
+
+@pytest.fixture
+def config():
+  """The smoke recipe's sizes; a plain cosine and nothing augmented."""
+  c = synthetic.get_config('smoke')
+  c.augment.flip = 0.0
+  stage = c.pretrain
+  stage.objective, stage.pairs, stage.views_per_batch = (
+    'two_view',
+    'same_clip',
+    0,
+  )
+  stage.cosine_weight, stage.infonce_weight = 1.0, 0.0
+  stage.optimizer, stage.learning_rate, stage.momentum = 'sgd', 0.1, 0.9
+  stage.weight_decay, stage.schedule = 0.01, 'constant'
+  return c
+
+
+@pytest.fixture(scope='module')
+def batch():
+  rng = np.random.default_rng(0)
+  clips = rng.integers(0, 2, (4, 4, 64, 64), np.uint8) * np.uint8(255)
+  other = rng.integers(0, 2, (4, 4, 64, 64), np.uint8) * np.uint8(255)
+  return {'clip_1': clips, 'clip_2': other}
+
+
+@functools.cache
+def _compiled(text, kind):
+  """The step of a config in JSON, compiled quickly rather than well."""
+  config = ml_collections.ConfigDict(json.loads(text))
+  model = factory.make_model(config.model)
+  optimizer = optimizers.make_optimizer(config.pretrain)
+  step = {'labelled': steps.supervised_step, 'free': steps.pretrain_step}[kind]
+  bound = functools.partial(
+    step,
+    model=model,
+    optimizer=optimizer,
+    config=config,
+    stage=config.pretrain,
+  )
+  options = {'xla_backend_optimization_level': 0}
+  return model, optimizer, jax.jit(bound, compiler_options=options)
+
+
+def _take(config, batch, state=None):
+  """(state before, after, metrics) of a step of `config.pretrain`."""
+  kind = 'labelled' if 'label' in batch else 'free'
+  model, optimizer, step = _compiled(config.to_json(), kind)
+  if state is None:
+    variables = states.init_variables(model, jax.random.key(0), 44)
+    state = states.create_state(variables, optimizer, with_target=True)
+    # Apart from the start, so that what follows what can be told.
+    state = state.replace(
+      target_params=jax.tree.map(lambda p: 0.9 * p, state.target_params)
+    )
+  after, metrics, outputs = step(state, batch)
+  assert outputs.dtype == jnp.float32 and outputs.ndim == 3
+  return state, after, metrics
+
+
+def _moved(before, after):
+  """Names of the modules that differ."""
+  return {
+    name
+    for name in before
+    if any(
+      np.any(np.asarray(a) != np.asarray(b))
+      for a, b in zip(
+        jax.tree.leaves(before[name]), jax.tree.leaves(after[name]), strict=True
+      )
+    )
+  }
+
+
+def _same(a, b):
+  return not _moved({'': a}, {'': b})
+
+
+def _labelled(batch):
+  return {
+    'clip': batch['clip_1'],
+    'label': np.array([0, 0, 1, 1], np.int32),
+  }
+
+
+def test_label_free_step_moves_everything(config, batch):
+  before, after, metrics = _take(config, batch)
+  assert _moved(before.params, after.params) == set(before.params)
+  assert _moved(before.target_params, after.target_params) == set(
+    selfgait.TARGET_MODULES
+  )
+  assert _moved(before.batch_stats, after.batch_stats) == set(HEADS)
+  assert int(after.step) == 1
+  assert 0 <= float(metrics['loss']) <= 4
+
+
+def test_target_follows_the_online_network(config, batch):
+  config.pretrain.target_momentum = 0.75
+  before, after, metrics = _take(config, batch)
+  for name in selfgait.TARGET_MODULES:
+    expected = jax.tree.map(
+      lambda old, new: 0.75 * old + 0.25 * new,
+      before.target_params[name],
+      after.params[name],
+    )
+    jax.tree.map(
+      functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7),
+      after.target_params[name],
+      expected,
+    )
+  assert float(metrics['target_momentum']) == 0.75
+
+
+def test_target_statistics_are_its_own(config, batch):
+  """They follow its forward pass; the momentum of the weights plays no part."""
+  config.pretrain.target_momentum = 1.0
+  before, after, _ = _take(config, batch)
+  assert _same(before.target_params, after.target_params)
+  mean = lambda stats: stats['projector']['norm']['mean']
+  assert not _same(
+    mean(before.target_batch_stats), mean(after.target_batch_stats)
+  )
+  assert not _same(mean(after.batch_stats), mean(after.target_batch_stats))
+
+
+@pytest.mark.parametrize('objective', ['joint', 'supervised'])
+def test_triplet_step_moves_only_the_embedding(config, batch, objective):
+  config.pretrain.objective = objective
+  before, after, metrics = _take(config, _labelled(batch))
+  assert _moved(before.params, after.params) == set(selfgait.EMBEDDING_MODULES)
+  assert _same(before.batch_stats, after.batch_stats)
+  for head in HEADS:  # neither decayed nor is their momentum spent
+    assert _same(before.opt_state[head], after.opt_state[head])
+  assert {'active_triplets', 'mean_distance'} <= set(metrics)
+  assert int(after.step) == 1
+
+
+def test_target_follows_a_joint_triplet_step(config, batch):
+  config.pretrain.objective = 'joint'
+  before, after, _ = _take(config, _labelled(batch))
+  rate = 1 - config.pretrain.target_momentum
+  expected = jax.tree.map(
+    lambda old, new: old + rate * (new - old),
+    before.target_params['encoder'],
+    after.params['encoder'],
+  )
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-7),
+    after.target_params['encoder'],
+    expected,
+  )
+  assert not _same(
+    before.target_params['encoder'], after.target_params['encoder']
+  )
+
+
+def _with_frame(batch, frame):
+  """The batch with one frame of the first clips blanked."""
+  clips = batch['clip_1'].copy()
+  clips[:, frame] = 0
+  return {'clip_1': clips, 'clip_2': clips}
+
+
+def _sides(config, batch):
+  """What the online and what the target branch makes of a batch."""
+  _, after, _ = _take(config, batch)
+  return after.batch_stats['projector'], after.target_batch_stats['projector']
+
+
+@pytest.mark.parametrize('objective', ['predictive', 'joint'])
+def test_predictive_splits_the_frames(config, batch, objective):
+  config.pretrain.objective = objective
+  config.pretrain.joint_with = 'predictive'
+  same = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
+  online, target = _sides(config, same)
+  for frame, sees in ((0, 'online'), (2, 'online'), (3, 'target')):
+    changed = _sides(config, _with_frame(batch, frame))
+    assert _same(online, changed[0]) == (sees == 'target'), frame
+    assert _same(target, changed[1]) == (sees == 'online'), frame
+
+
+def test_two_view_shows_every_frame_to_both(config, batch):
+  same = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
+  online, target = _sides(config, same)
+  for frame in (0, 3):
+    changed = _sides(config, _with_frame(batch, frame))
+    assert not _same(online, changed[0])
+    assert not _same(target, changed[1])
+
+
+def test_reference_frame_split_shows_one_frame(config, batch):
+  config.pretrain.objective = 'predictive'
+  config.reference.frame_split = True
+  same = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
+  online, target = _sides(config, same)
+  for frame, seen in ((0, False), (1, False), (2, True), (3, False)):
+    changed = _sides(config, _with_frame(batch, frame))
+    assert _same(online, changed[0]) != seen, frame
+    assert _same(target, changed[1]) != seen, frame
+
+
+def test_reference_frame_split_in_a_joint_triplet_step(config, batch):
+  config.pretrain.objective = 'joint'
+  config.reference.frame_split = True
+  _, plain, _ = _take(config, _labelled(batch))
+  for frame, seen in ((1, False), (2, True), (3, False)):
+    changed = _labelled(_with_frame(batch, frame))
+    _, after, _ = _take(config, changed)
+    assert _same(plain.params, after.params) != seen, frame
+
+
+def test_infonce_against_either_target(config, batch):
+  """With `online` the target network leaves no trace in the loss."""
+  stage = config.pretrain
+  stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+  losses = {}
+  for target in ('ema', 'online'):
+    stage.infonce_target = target
+    state, after, metrics = _take(config, batch)
+    assert {'infonce_loss', 'infonce_accuracy'} <= set(metrics)
+    assert 'cosine_loss' not in metrics
+    other = state.replace(
+      target_params=jax.tree.map(lambda p: 1 - p, state.target_params)
+    )
+    _, moved, others = _take(config, batch, other)
+    losses[target] = metrics['loss'], others['loss']
+    same = _same(after.params, moved.params)
+    assert same == (target == 'online')
+  assert losses['online'][0] == losses['online'][1]
+  assert losses['ema'][0] != losses['ema'][1]
+
+
+def test_losses_add_up(config, batch):
+  stage = config.pretrain
+  stage.cosine_weight, stage.infonce_weight = 0.5, 2.0
+  _, _, metrics = _take(config, batch)
+  expected = 0.5 * metrics['cosine_loss'] + 2.0 * metrics['infonce_loss']
+  np.testing.assert_allclose(metrics['loss'], expected, rtol=1e-6)
+
+
+def test_both_views_are_augmented_apart(config, batch):
+  """`same_clip` sends one clip; the coin falls anew for each view."""
+  config.augment.flip = 0.5
+  one = {'clip_1': batch['clip_1']}
+  two = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
+  _, first, _ = _take(config, one)
+  _, second, _ = _take(config, two)
+  assert _same(first.params, second.params)
+  keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0))
+  views = [steps._augment(one['clip_1'], key, config) for key in keys]
+  assert np.any(np.asarray(views[0]) != np.asarray(views[1]))
