@@ -1,0 +1,238 @@
+"""The network against the original's figures, and what must not matter."""
+
+import golden_weights
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import default, synthetic
+from selfgait_jax import embedding, sharding
+from selfgait_jax import state as states
+from selfgait_jax.data import sequences
+from selfgait_jax.models import factory, layers
+
+COUNTS = {
+  'encoder': 286_496,
+  'motion': 1_279_680,
+  'part_linear': 507_904,
+  'projector': 66_432,
+  'predictor': 66_432,
+}
+
+
+@pytest.fixture(scope='module')
+def model():
+  return factory.make_model(default.get_config().model)
+
+
+@pytest.fixture(scope='module')
+def golden(model):
+  """(figures, what ours computes of the same weights and clips)."""
+  figures, tensors = golden_weights.load('selfgait')
+  params, stats, target, target_stats = golden_weights.selfgait_variables(
+    tensors
+  )
+  online = {'params': params, 'batch_stats': stats}
+  target = {'params': target, 'batch_stats': target_stats}
+  views = np.stack([figures['view_1'], figures['view_2']], 1) / np.float32(255)
+  clips = views[:, 0]  # [B, T, H, W]
+
+  def apply(variables, inputs, method, **options):
+    call = lambda v, x: model.apply(v, x, method=method, **options)
+    return jax.jit(call)(variables, inputs)
+
+  features, motion = apply(online, clips[:1], _frames)
+  target_eval = apply(target, clips, _target_eval)
+  train, _ = apply(online, views, 'online_views', mutable=['batch_stats'])
+  aimed, _ = apply(target, views, 'target_views', mutable=['batch_stats'])
+  found = {
+    'frame_features_first_sequence': features[0].transpose(0, 2, 1),
+    'mtb_first_sequence': motion[0].transpose(0, 2, 1),
+    'target_eval': target_eval,
+  }
+  evaluated = apply(online, clips, None)
+  found['embedding'] = evaluated['embedding']
+  for name in ('projection', 'prediction'):
+    found[f'{name}_eval'] = evaluated[name]
+  for view in range(2):
+    found[f'prediction_train_view_{view + 1}'] = train['prediction'][:, view]
+    found[f'target_train_view_{view + 1}'] = aimed[:, view]
+  return figures, found
+
+
+def _frames(module, clips):
+  features = module.encoder(clips)
+  return features, module.motion(features)
+
+
+def _target_eval(module, clips):
+  pooled = layers.temporal_max(module.encoder(clips), None)
+  return module.projector(module.part_linear(pooled), False)
+
+
+@pytest.mark.parametrize(
+  'name, tolerance',
+  [
+    ('frame_features_first_sequence', 1e-4),
+    ('mtb_first_sequence', 1e-4),
+    ('embedding', 1e-4),
+    ('projection_eval', 1e-4),
+    ('prediction_eval', 1e-4),
+    ('target_eval', 1e-4),
+    ('prediction_train_view_1', 1e-3),
+    ('prediction_train_view_2', 1e-3),
+    ('target_train_view_1', 1e-3),
+    ('target_train_view_2', 1e-3),
+  ],
+)
+def test_equals_the_original(golden, name, tolerance):
+  figures, found = golden
+  expected, actual = figures[name], np.asarray(found[name])
+  assert actual.shape == expected.shape and actual.dtype == np.float32
+  assert _error(actual, expected) < tolerance
+  # What is particular to a clip (here: to a frame of the one clip).
+  assert _error(actual - actual.mean(0), expected - expected.mean(0)) < 1e-2
+
+
+def test_parameter_counts(model):
+  shapes = states.variable_shapes(model, 44)['params']
+  count = lambda tree: sum(x.size for x in jax.tree.leaves(tree))
+  assert {name: count(tree) for name, tree in shapes.items()} == COUNTS
+  used = ('encoder', 'motion', 'part_linear')
+  assert sum(COUNTS[name] for name in used) == 2_074_080
+  assert {x.dtype for x in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
+
+
+def test_initial_values_fill_their_bounds(model):
+  """Xavier for convolutions and part maps, PyTorch's default elsewhere."""
+  params = states.init_variables(model, jax.random.key(0), 44)['params']
+  channels = [1, 32, 32, 64, 64, 128, 128]
+  bounds = {}
+  for i, (inputs, outputs) in enumerate(
+    zip(channels[:-1], channels[1:], strict=True), 1
+  ):
+    area = 25 if i == 1 else 9
+    bounds['encoder', f'conv{i}', 'kernel'] = (
+      6 / (area * (inputs + outputs))
+    ) ** 0.5
+  for name, fan_in in (
+    ('short_reduce', 3 * 128),
+    ('short_expand', 32),
+    ('long_reduce', 3 * 128),
+    ('long_expand', 3 * 32),
+  ):
+    bounds['motion', name, 'kernel'] = fan_in**-0.5
+    bounds['motion', name, 'bias'] = fan_in**-0.5
+  bounds['part_linear', 'kernel'] = (6 / 20352) ** 0.5
+  for head in ('projector', 'predictor'):
+    for name, fan_in in (('expand', 128), ('reduce', 256)):
+      bounds[head, name, 'kernel'] = fan_in**-0.5
+      bounds[head, name, 'bias'] = fan_in**-0.5
+    assert np.all(params[head]['norm']['scale'] == 1)
+    assert np.all(params[head]['norm']['bias'] == 0)
+  for path, bound in bounds.items():
+    tensor = params
+    for name in path:
+      tensor = tensor[name]
+    largest = np.abs(tensor).max()
+    assert 0.97 * bound < largest <= bound, (path, largest, bound)
+    spread = np.std(np.asarray(tensor)) * 3**0.5 / bound
+    assert abs(spread - 1) < 3 / tensor.size**0.5, (path, spread)
+
+
+@pytest.fixture(scope='module')
+def small():
+  """(config, model, variables, clips float32 [B, 8, 64, 44], lengths)."""
+  config = synthetic.get_config('smoke')
+  model = factory.make_model(config.model)
+  variables = states.init_variables(model, jax.random.key(0), 44)
+  rng = np.random.default_rng(0)
+  clips = rng.random((5, 8, 64, 44), np.float32)
+  return config, model, variables, clips, (1, 2, 3, 5, 8)
+
+
+def test_padding_and_neighbours_do_not_matter(small):
+  """Whatever stands in the padding; a sequence of one frame included."""
+  _, model, variables, clips, lengths = small
+  mask = np.arange(8) < np.array(lengths)[:, None]
+  # Not optimised: six shapes are compiled.
+  options = {'xla_backend_optimization_level': 0}
+  apply = jax.jit(model.apply, compiler_options=options)
+  together = apply(variables, clips, mask)
+  for row, length in enumerate(lengths):
+    alone = apply(variables, clips[row : row + 1, :length])
+    for name, expected in alone.items():
+      assert _error(together[name][row], expected[0]) < 1e-6, (name, length)
+  other = np.where(mask[..., None, None], clips, 1 - clips)[::-1]
+  again = apply(variables, other, mask[::-1])
+  for name, expected in together.items():
+    assert _error(again[name][::-1], expected) < 1e-6, name
+
+
+def test_frames_order_matters_to_the_motion_block_alone(small):
+  config, model, variables, clips, _ = small
+  order = np.array([3, 1, 7, 0, 6, 2, 5, 4])
+  encode = lambda c: model.apply(variables, c, method=lambda m, x: m.encoder(x))
+  np.testing.assert_array_equal(
+    encode(clips)[:, order], encode(clips[:, order])
+  )
+  still = model.clone(use_motion=False)
+  for network, moves in ((model, True), (still, False)):
+    embed = lambda c, network=network: network.apply(
+      variables, c, method='embed'
+    )
+    error = _error(embed(clips[:, order]), embed(clips))
+    assert (error > 1e-3) == moves, error
+    assert moves or error < 1e-6
+
+
+def test_half_precision_computes_and_float32_keeps(small):
+  """bfloat16 has 8 bits: 0.9 % of the largest value was measured at most."""
+  config, model, variables, clips, _ = small
+  half = model.clone(dtype=jnp.bfloat16)
+  shapes = states.variable_shapes(half, 44)
+  assert {x.dtype for x in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
+  fine, coarse = model.apply(variables, clips), half.apply(variables, clips)
+  for name, expected in fine.items():
+    assert coarse[name].dtype == jnp.float32
+    error = _error(coarse[name], expected)
+    assert 1e-5 < error < 2e-2, (name, error)
+  text = str(jax.make_jaxpr(half.apply)(variables, clips))
+  assert 'bf16' in text
+
+
+def test_embedding_does_not_depend_on_the_batch(small):
+  config, model, variables, _, _ = small
+  rng = np.random.default_rng(0)
+  data = sequences.from_records(
+    (
+      (
+        '001',
+        'nm-01',
+        f'{view:03d}',
+        rng.integers(0, 256, (t, 64, 64), np.uint8),
+      )
+      for view, t in enumerate((1, 9, 2, 30, 17, 4, 4, 23, 12))
+    ),
+    'synthetic_gait',
+  )
+  found = []
+  for batch_frames in (1, 60, 10_000):
+    config = config.copy_and_resolve_references()
+    config.eval.batch_frames = batch_frames
+    embed = embedding.make_embedder(
+      model, sharding.make_mesh(), config, 'embedding'
+    )
+    found.append(embed(variables, data))
+  alone = embed(variables, data, rows=[3])
+  assert found[0].shape == (9, 7, 8) and found[0].dtype == np.float32
+  for other in found[1:]:
+    assert _error(other, found[0]) < 1e-5
+  assert _error(alone[0], found[0][3]) < 1e-5
+
+
+def _error(actual, expected):
+  """Largest difference relative to the largest value."""
+  actual, expected = np.asarray(actual), np.asarray(expected)
+  return np.abs(actual - expected).max() / np.abs(expected).max()
