@@ -41,7 +41,6 @@ def selfgait_release() -> ml_collections.ConfigDict:
   for name in c.reference:
     c.reference[name] = True
   c.data.min_frames = 30
-  c.pretrain.pairs = 'same_clip'
   return c
 
 

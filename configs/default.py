@@ -115,7 +115,7 @@ def label_free_stage(**changes) -> ml_collections.ConfigDict:
   s.infonce_target = 'ema'  # ema | online (with a stopped gradient)
   s.temperature = 1 / 16  # of the contrastive loss
   s.joint_every = 5  # `joint`: every n-th step is a triplet step
-  s.joint_with = 'two_view'  # `joint`: the other steps, two_view | predictive
+  s.joint_with = 'predictive'  # `joint`: the other steps, two_view | predictive
   s.target_momentum = 0.996
   s.target_schedule = 'constant'  # constant | cosine (to 1 at the last step)
   s.steps = 10_000

@@ -15,15 +15,19 @@ import ml_collections
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from selfgait_jax import __version__, errors
+from selfgait_jax import __version__, errors, runs
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
 FORMAT = 1
 
 
-def make_manifest(config, stage_name: str) -> dict:
-  """What a reader of the checkpoint must know, as JSON."""
+def make_manifest(config, stage_name: str, start: str = '') -> dict:
+  """What a reader of the checkpoint must know, as JSON.
+
+  `start` is where the stage's first weights came from, '' for random ones.
+  """
+  stage = config[stage_name]
   return {
     'format': FORMAT,
     'model': config.model.to_dict(),
@@ -32,8 +36,16 @@ def make_manifest(config, stage_name: str) -> dict:
     'source': {
       'program': f'selfgait_jax {__version__}',
       'stage': stage_name,
+      'objective': stage.objective,
+      'pairs': stage.get('pairs', ''),
+      'identity_sampler': config.reference.pretrain_sampler,
+      'labelled_fraction': stage.labelled_fraction,
+      'steps': stage.steps,
+      'start': start,
       'data': config.data.name,
+      'partition': config.data.partition,
       'seed': config.seed,
+      'config_hash': runs.config_hash(config),
     },
   }
 
@@ -63,7 +75,7 @@ class Checkpoints:
 
   def latest_step(self) -> int | None:
     """The newest complete checkpoint; half-written ones do not count."""
-    return self._manager.latest_step()
+    return max(complete_steps(self.directory), default=None)
 
   def describe_latest(self) -> str:
     """Its folder, for a message."""
@@ -100,6 +112,12 @@ class Checkpoints:
       variables=ocp.args.StandardRestore(variables),
       training=ocp.args.StandardRestore(training),
     )
+    manifest = self._manager.restore(
+      step, args=ocp.args.Composite(manifest=ocp.args.JsonRestore())
+    )['manifest']
+    # Some settings change the network and not the shape of any tensor.
+    ours = ml_collections.ConfigDict({'model': self._manifest['model']})
+    check_model(manifest, ours, str(self.directory / str(step)))
     try:
       found = self._manager.restore(step, args=items)
     except (ValueError, KeyError) as error:
@@ -131,7 +149,8 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
   """(variables, manifest) of a checkpoint, without its training state.
 
   `path` is a stage's folder, its `checkpoints` folder (the newest is taken) or
-  one checkpoint. Raises UserError if there is none or it is damaged.
+  one checkpoint; the manifest's `checkpoint` names the one that was read.
+  Raises UserError if there is none or it is damaged.
   """
   step_dir = _find(pathlib.Path(path).absolute())
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
@@ -156,7 +175,7 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
         f'expected a complete selfgait_jax checkpoint in {step_dir}, found '
         f'otherwise ({_first_line(error)}); choose another checkpoint'
       ) from error
-  return variables, manifest
+  return variables, manifest | {'checkpoint': str(step_dir)}
 
 
 def check_model(manifest: dict, config, path: str) -> None:
@@ -187,15 +206,19 @@ def _abstract(tree, sharding):
   )
 
 
+def complete_steps(directory: pathlib.Path) -> list[int]:
+  """Steps of a folder's checkpoints; Orbax renames one when it is whole."""
+  names = (p.name for p in directory.glob('[0-9]*'))
+  return sorted(int(name) for name in names if name.isdigit())
+
+
 def _find(path: pathlib.Path) -> pathlib.Path:
   """The folder of one checkpoint under `path`."""
   if (path / 'manifest').is_dir() and (path / 'variables').is_dir():
     return path
   for folder in (path / 'checkpoints', path):
-    steps = folder.glob('[0-9]*') if folder.is_dir() else ()
-    steps = [p for p in steps if p.name.isdigit()]
-    if steps:
-      return max(steps, key=lambda p: int(p.name))
+    if steps := complete_steps(folder):
+      return folder / str(steps[-1])
   raise errors.UserError(
     f'expected a checkpoint in {path}, found none; give a folder that holds '
     '`checkpoints/<step>`'
@@ -208,12 +231,11 @@ def _explained(checkpoints):
   try:
     yield
   except Exception as error:  # Orbax wraps the cause in types of its own.
-    good = [p for p in checkpoints.directory.glob('[0-9]*') if p.name.isdigit()]
-    last = max(good, key=lambda p: int(p.name), default='none')
     raise errors.UserError(
       f'expected to write a checkpoint to {checkpoints.directory}, found '
       f'{_first_line(error)}; free space or change --workdir and run the same '
-      f'command again (last complete checkpoint: {last})'
+      f'command again (last complete checkpoint: '
+      f'{checkpoints.describe_latest()})'
     ) from error
 
 

@@ -1,8 +1,6 @@
 """What a trained stage is worth: rank-1 beside its floors, and the report."""
 
-import hashlib
-import importlib.metadata
-import json
+import dataclasses
 import pathlib
 import time
 
@@ -19,6 +17,7 @@ from selfgait_jax import (
   probes,
   protocols,
   report,
+  runs,
   sharding,
   tables,
 )
@@ -26,8 +25,6 @@ from selfgait_jax import state as states
 from selfgait_jax.data import loading, sampler, splits
 from selfgait_jax.models import factory
 
-# Every training stage, in the order of a table's rows.
-STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
 # Sequences without labels that the standardisation is fitted on, and their
 # frames: enough for a mean and a deviation, little beside the evaluation.
 SAMPLE, SAMPLE_FRAMES = 512, 30
@@ -57,16 +54,15 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
 
   rows = {'GEI nearest neighbour': _score(config, gei.embed(test), test)}
   _log_row(*list(rows.items())[-1])
-  for title, label_free, variables in _rows(config, sources, random):
+  for title, label_free, variables, origin in _rows(config, sources, random):
     output = config.eval.label_free_output if label_free else 'embedding'
     embed = embedding.make_embedder(model, mesh, config, output)
     found = embed(variables, test, title=title)
     if label_free and config.eval.standardise:
       train = load('train')
-      sample = np.random.default_rng(config.seed).permutation(len(train))
-      fit = embed(variables, train, sample[:SAMPLE], SAMPLE_FRAMES)
-      found = embedding.standardise(found, fit)
-    rows[title] = _score(config, found, test)
+      sample = _unlabelled_sample(train, config)
+      found = embedding.standardise(found, embed(variables, sample))
+    rows[title] = _score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
@@ -74,7 +70,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
   }
-  (workdir / 'results.json').write_text(json.dumps(results, indent=1))
+  runs.write_json(workdir / 'results.json', results)
   main = list(rows)[-1]
   logging.info('%s\n%s', main, tables.per_view_table(rows[main]))
   logging.info('\n%s', tables.rank1_table(list(rows.items())))
@@ -91,6 +87,7 @@ def make_probe(config, sequences, model, mesh):
   if not config.log.probe_every_steps:
     return None
   held_out = sequences.select(splits.probe_rows(sequences, config))
+  sample = _unlabelled_sample(sequences, config)
   embedders = {
     name: embedding.make_embedder(model, mesh, config, name)
     for name in {'embedding', config.eval.label_free_output}
@@ -100,11 +97,10 @@ def make_probe(config, sequences, model, mesh):
     label_free = stage.objective != 'supervised'
     name = config.eval.label_free_output if label_free else 'embedding'
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
-    found = embedders[name](
-      variables, held_out, max_frames=config.log.probe_frames
-    )
+    embed = embedders[name]
+    found = embed(variables, held_out, max_frames=config.log.probe_frames)
     if label_free and config.eval.standardise:
-      found = embedding.standardise(found, found)
+      found = embedding.standardise(found, embed(variables, sample))
     scores = _score(config, found, held_out)['metrics']
     ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
     return {'rank1': next(iter(ranks.values()))} | ranks
@@ -112,15 +108,24 @@ def make_probe(config, sequences, model, mesh):
   return probe
 
 
+def _unlabelled_sample(train, config):
+  """Sequences of the label-free training data, cut to a few frames."""
+  rows = splits.training_rows(train, config, config.pretrain).unlabelled
+  rows = np.random.default_rng(config.seed).permutation(rows)[:SAMPLE]
+  sample = train.select(rows)
+  lengths = np.minimum(sample.lengths, SAMPLE_FRAMES)
+  return dataclasses.replace(sample, lengths=lengths)
+
+
 def _sources(config, workdir):
   """{stage name or 'init_from': checkpoint folder} to evaluate."""
-  training = [s for s in STAGES if s in config.stages.split(',')]
+  training = [s for s in runs.STAGES if s in config.stages.split(',')]
   if config.init_from and not training:
     return {'init_from': config.init_from}
   found = {
     s: str(workdir / s)
-    for s in STAGES
-    if (workdir / s / 'checkpoints').is_dir()
+    for s in runs.STAGES
+    if checkpointing.complete_steps(workdir / s / 'checkpoints')
   }
   if not found:
     raise errors.UserError(
@@ -132,29 +137,40 @@ def _sources(config, workdir):
 
 
 def _rows(config, sources, random):
-  """(title, label-free?, variables) of each row of the table."""
-  yield 'random initialisation', True, random
-  for name, path in sources.items():
+  """(title, label-free?, variables, origin) of each row of the table."""
+  yield 'random initialisation', True, random, {}
+  taken = set()
+  for stage, path in sources.items():
     variables, manifest = checkpointing.load_variables(path)
     checkpointing.check_model(manifest, config, path)
-    if name == 'init_from':
-      name = manifest['source'].get('stage', '')
-    label_free = name in config and config[name].objective != 'supervised'
-    yield _title(config, name, path), label_free, variables
+    origin = manifest['source'] | {'checkpoint': manifest['checkpoint']}
+    title = _title(origin)
+    if title in taken:
+      title += f' ({stage})'
+    taken.add(title)
+    label_free = origin.get('objective', 'supervised') != 'supervised'
+    yield title, label_free, variables, origin
 
 
-def _title(config, name, path):
-  if name not in STAGES:
-    return f'checkpoint {path}'
-  stage = config[name]
-  if stage.objective == 'joint':
-    return 'joint pretraining (with labels)'
-  if stage.objective != 'supervised':
-    weak = stage.pairs == 'synchronised_views'
-    return 'synchronised-view pretraining' if weak else 'label-free pretraining'
-  share = stage.labelled_fraction
+def _title(origin):
+  """What the checkpoint itself says it is, not what the config says now."""
+  objective = origin.get('objective')
+  if objective is None:  # not trained by this program
+    return f'checkpoint {origin["checkpoint"]}'
+  step = int(pathlib.Path(origin['checkpoint']).name)
+  part = '' if step == origin['steps'] else f', step {step}/{origin["steps"]}'
+  if objective == 'joint':
+    return 'joint pretraining (with labels)' + part
+  if objective != 'supervised':
+    if origin['identity_sampler']:
+      return 'pretraining on batches drawn by identity' + part
+    weak = origin['pairs'] == 'synchronised_views'
+    kind = 'synchronised-view' if weak else 'label-free'
+    return f'{kind} pretraining{part}'
+  share = origin['labelled_fraction']
   labels = 'all labels' if share == 1 else f'{100 * share:.3g} % of labels'
-  return f'{labels}, {"pretrained" if stage.init else "from scratch"}'
+  start = 'pretrained' if origin['start'] else 'from scratch'
+  return f'{labels}, {start}{part}'
 
 
 def _score(config, embeddings, sequences):
@@ -191,45 +207,23 @@ def _results(config, rows, test):
       'random_init': rows[titles[1]]['metrics'],
     },
     'rows': {title: row['metrics'] for title, row in rows.items()},
+    'origins': {t: row['origin'] for t, row in rows.items() if 'origin' in row},
     'data': {
       'name': config.data.name,
       'partition': config.data.partition,
       'fingerprint': test.fingerprint,
     },
-    'config_hash': config_hash(config),
+    'config_hash': runs.config_hash(config),
     'seed': config.seed,
-    'versions': versions(),
+    'versions': runs.versions(),
     'device': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
   }
-
-
-def config_hash(config) -> str:
-  """12 hex digits of everything that can change a number."""
-  settings = config.to_dict()
-  for place in ('data_dir', 'init_from', 'stages'):
-    settings.pop(place)
-  text = json.dumps(settings, sort_keys=True, default=str)
-  return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def versions() -> dict[str, str]:
-  """Versions of what computes the numbers."""
-  names = ('selfgait_jax', 'jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
-  found = {}
-  for name in names:
-    try:
-      found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      from selfgait_jax import __version__
-
-      found[name] = __version__  # run from a clone, not installed
-  return found
 
 
 def _write_report(config, workdir, results, rows, test):
   curves = {
     s: metrics.read_curves(workdir / s)
-    for s in STAGES
+    for s in runs.STAGES
     if (workdir / s).is_dir()
   }
   report.write(

@@ -23,7 +23,11 @@ class Writer:
     if not active:
       return
     directory.mkdir(parents=True, exist_ok=True)
-    self._lines = open(directory / 'metrics.jsonl', 'a', buffering=1)
+    path = directory / 'metrics.jsonl'
+    torn = path.exists() and not path.read_bytes().endswith(b'\n')
+    self._lines = open(path, 'a', buffering=1)
+    if torn:  # by a kill in mid-line
+      self._lines.write('\n')
     # clu's writer needs both; an array-fed run goes without.
     if all(map(importlib.util.find_spec, ('tensorflow', 'tensorboard'))):
       # First of all, so that TensorFlow leaves the GPUs alone.
@@ -72,7 +76,7 @@ class Progress:
   """Rate and remaining time, from the steps of this process alone.
 
   The clock starts after the first step, so that compilation does not count,
-  and `pause` takes out what is not training (probes, checkpoints).
+  and `pause` takes out what is not training (logging, probes).
   """
 
   def __init__(self, first_step: int, last_step: int, frames_per_step: int):
@@ -122,12 +126,10 @@ def clock(seconds: float) -> str:
   return f'{minutes // 60}:{minutes % 60:02d}:{seconds:02d}'
 
 
-def write_table(directory: pathlib.Path, variables: dict) -> None:
+def write_table(directory: pathlib.Path, params: dict) -> None:
   """Writes the model's parameter table to `parameters.txt`."""
   from clu import parameter_overview
 
-  table = parameter_overview.get_parameter_overview(
-    variables['params'], include_stats=False
-  )
+  table = parameter_overview.get_parameter_overview(params, include_stats=False)
   (directory / 'parameters.txt').write_text(table + '\n')
   logging.info('%s', table.splitlines()[-1])

@@ -60,7 +60,8 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
 def supervised_step(state, batch, *, model, optimizer, config, stage):
   """Triplet loss on labelled clips; the heads rest."""
   clips = _augment(batch['clip'], _step_key(config, state.step), config)
-  if config.reference.frame_split and stage.objective == 'joint':
+  joint = stage.objective == 'joint'
+  if config.reference.frame_split and joint and predicts(stage):
     clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
   active = [m for m in selfgait.EMBEDDING_MODULES if m in state.params]
 
@@ -79,6 +80,12 @@ def supervised_step(state, batch, *, model, optimizer, config, stage):
   if state.target_params:
     state, metrics['target_momentum'] = _move_target(state, stage)
   return state, metrics, outputs
+
+
+def predicts(stage) -> bool:
+  """True if the last frame is predicted from the others."""
+  joint = stage.objective == 'joint'
+  return (stage.joint_with if joint else stage.objective) == 'predictive'
 
 
 def embed_step(variables, frames, mask, *, model, crop_width):
@@ -104,15 +111,17 @@ def _view_loss(out, target, config, stage):
         prediction, jax.lax.stop_gradient(keys[:, there]), stage.temperature
       )
       metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
-      metrics['infonce_accuracy'] = extra['accuracy']
+      accuracy = extra['accuracy'] / 2  # a mean over the directions
+      metrics['infonce_accuracy'] = (
+        metrics.get('infonce_accuracy', 0) + accuracy
+      )
       total += stage.infonce_weight * contrast
   return total, metrics
 
 
 def _split_frames(views, config, stage):
   """What the online and what the target branch sees of [B, V, T, H, W]."""
-  joint = stage.objective == 'joint'
-  if (stage.joint_with if joint else stage.objective) == 'two_view':
+  if not predicts(stage):
     return views, views
   if config.reference.frame_split:
     # Its three lists are one: all hold the last frame but one.

@@ -1,7 +1,6 @@
 """The one training loop, shared by every stage that learns."""
 
 import functools
-import json
 import pathlib
 
 import jax
@@ -9,10 +8,11 @@ from absl import logging
 
 from selfgait_jax import (
   checkpointing,
+  errors,
   evaluate,
-  health,
   interruption,
   metrics,
+  runs,
   sharding,
   steps,
   watch,
@@ -54,18 +54,20 @@ def train(
   # Data: the subset is written down before anything is learnt from it.
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
-  (directory / 'subset.json').write_text(json.dumps(subset.names, indent=1))
+  runs.write_json(directory / 'subset.json', subset.names)
 
   # Model, state and checkpoints.
   model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(stage)
-  manifest = checkpointing.make_manifest(config, stage_name)
+  source = _source(config, workdir, stage)
+  manifest = checkpointing.make_manifest(config, stage_name, source)
   checkpoints = checkpointing.Checkpoints(
     directory, manifest, config.checkpoint.keep
   )
   state = _initial_state(
-    config, workdir, stage_name, model, optimizer, checkpoints, mesh
+    config, stage_name, source, model, optimizer, checkpoints, mesh
   )
+  metrics.write_table(directory, state.params)
 
   # Steps.
   bind = functools.partial(
@@ -85,8 +87,15 @@ def train(
 
   # The loop.
   first = int(state.step)
+  if first > stage.steps:
+    raise errors.UserError(
+      f'expected at most {stage.steps} steps done in {directory}, found '
+      f'{first}; raise config.{stage_name}.steps or change --workdir'
+    )
   probe = evaluate.make_probe(config, sequences, model, mesh)
-  watcher = watch.Watch(config, stage_name, directory, first, probe)
+  watcher = watch.Watch(
+    config, stage_name, directory, first, probe, checkpoints.describe_latest
+  )
   batches = input_pipeline.batches(
     sequences,
     subset,
@@ -106,7 +115,7 @@ def train(
 def batch_sizes(config) -> list[int]:
   """Clips a step of every training stage in `config.stages`."""
   stages = [
-    config[name] for name in evaluate.STAGES if name in config.stages.split(',')
+    config[name] for name in runs.STAGES if name in config.stages.split(',')
   ]
   return [stage.batch_subjects * stage.batch_sequences for stage in stages]
 
@@ -136,12 +145,13 @@ def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
       # One step behind: the device is never idle, the queue never long.
       jax.block_until_ready(state if on_cpu else previous)
       previous = scalars
-      good = checkpoints.describe_latest()
-      rank1 = watcher.after(step, state, batch, scalars, outputs, good)
+      rank1 = watcher.after(step, state, batch, scalars, outputs)
       final, stop = step == stage.steps, asked_to_stop()
-      if final or stop or watch.due(step, config.checkpoint.every_steps):
-        # What cannot go on is not saved over what can.
-        health.check_finite({'loss': float(scalars['loss'])}, step, good)
+      due = watch.due(step, config.checkpoint.every_steps)
+      if final or stop or due or rank1 is not None:
+        # What cannot go on is not saved over what can: a finite loss may have
+        # had a gradient that is not.
+        watcher.check_finite(step, scalars)
         checkpoints.save(state, rank1)
       if stop and not final:
         checkpoints.wait()
@@ -152,16 +162,24 @@ def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
     checkpoints.wait()
 
 
-def _initial_state(
-  config, workdir, stage_name, model, optimizer, checkpoints, mesh
-):
-  """Where the weights come from. The order is important.
+def _source(config, workdir, stage) -> str:
+  """Where a stage's first weights come from. The order is important.
 
-  1. The stage's own newest complete checkpoint: the run goes on.
-  2. The last checkpoint of the stage that `init` names, in this work folder.
-  3. `config.init_from`; an `init` that has not run then counts as none.
-  4. Random, from the seed.
-  In 2 and 3 the weights alone are taken; the step starts at 0, optimiser and
+  1. The last checkpoint of the stage that `init` names, in this work folder.
+  2. `config.init_from`; an `init` that has not run then counts as none.
+  3. Random, from the seed: ''.
+  """
+  if stage.init and ((workdir / stage.init).is_dir() or not config.init_from):
+    return str(workdir / stage.init)
+  return config.init_from
+
+
+def _initial_state(
+  config, stage_name, source, model, optimizer, checkpoints, mesh
+):
+  """The stage's own newest complete checkpoint, else the weights of `source`.
+
+  Of a source the weights alone are taken; the step starts at 0, optimiser and
   target anew.
   """
   stage = config[stage_name]
@@ -177,12 +195,8 @@ def _initial_state(
     state = checkpoints.restore(jax.eval_shape(build, variables), same)
     logging.info('%s: goes on after step %d', stage_name, int(state.step))
     return state
-  source = config.init_from
-  if stage.init and ((workdir / stage.init).is_dir() or not source):
-    source = str(workdir / stage.init)
   if source:
     variables, manifest = checkpointing.load_variables(source, same)
     checkpointing.check_model(manifest, config, source)
-    logging.info('%s: starts from %s', stage_name, source)
-  metrics.write_table(workdir / stage_name, variables)
+    logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
   return jax.device_put(build(variables), same)

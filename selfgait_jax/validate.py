@@ -2,7 +2,7 @@
 
 import math
 
-from selfgait_jax import errors, evaluate, protocols
+from selfgait_jax import errors, protocols, retrieval, runs, steps
 
 CHOICES = {
   'data.partition': ('standard', 'development'),
@@ -12,7 +12,7 @@ CHOICES = {
   'model.name': ('selfgait',),
   'model.dtype': ('float32', 'bfloat16'),
   'eval.protocol': tuple(protocols.PROTOCOLS),
-  'eval.distance': ('euclidean', 'flattened', 'cosine'),
+  'eval.distance': tuple(retrieval.METRICS),
   'eval.label_free_output': ('pooled', 'embedding', 'projection', 'prediction'),
 }
 STAGE_CHOICES = {
@@ -93,7 +93,7 @@ def check(config) -> None:
   _check_model(config.model)
   stages = config.stages.split(',')
   for name in stages:
-    _expect('stages', name, (*evaluate.STAGES, 'evaluate'))
+    _expect('stages', name, (*runs.STAGES, 'evaluate'))
     if name != 'evaluate':
       _check_stage(config, name, stages)
 
@@ -131,23 +131,28 @@ def _check_model(model):
 
 def _check_stage(config, name, stages):
   stage, prefix = config[name], name + '.'
+  if 'pairs' not in stage:  # a supervised section lacks the other settings
+    _expect(prefix + 'objective', stage.objective, ('supervised',))
   for key, allowed in STAGE_CHOICES.items():
     if key in stage:
       _expect(prefix + key, stage[key], allowed)
   for key, bounds in STAGE_RANGES.items():
     if key in stage:
       _expect_between(prefix + key, stage[key], bounds)
-  if stage.init and stage.init not in evaluate.STAGES:
-    _expect(prefix + 'init', stage.init, ('', *evaluate.STAGES))
+  if stage.init and stage.init not in runs.STAGES:
+    _expect(prefix + 'init', stage.init, ('', *runs.STAGES))
   if stage.init in stages and stages.index(stage.init) > stages.index(name):
     raise errors.UserError(
       f'expected stage {stage.init} before {name}, which starts from it, found '
       f'stages={",".join(stages)}; change the order in config.stages'
     )
-  if stage.schedule == 'steps' and not stage.milestones:
+  falls = [m for m in stage.milestones if isinstance(m, int) and m > 0]
+  if stage.schedule == 'steps' and (
+    not falls or falls != sorted(set(stage.milestones))
+  ):
     raise errors.UserError(
-      f'expected steps at which the rate falls, found none; change config.'
-      f'{name}.milestones or schedule'
+      'expected rising numbers of steps at which the rate falls, found '
+      f'{tuple(stage.milestones)}; change config.{name}.milestones or schedule'
     )
   if stage.objective != 'supervised':
     _check_label_free(config, name)
@@ -178,9 +183,9 @@ def _check_label_free(config, name):
       f'views (views_per_batch={stage.views_per_batch}, pairs={stage.pairs}), '
       f'found both; change config.reference.pretrain_sampler or config.{name}'
     )
-  joint = stage.objective == 'joint'
-  if (stage.joint_with if joint else stage.objective) == 'predictive':
+  if steps.predicts(stage):
     _expect_between(f'{name}.frames', stage.frames, (2, math.inf))
+    _expect(f'{name}.ordered', stage.ordered, (True,))
 
 
 def _get(config, key):

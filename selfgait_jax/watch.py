@@ -14,13 +14,21 @@ class Watch:
   """Logs a stage; only what it is asked for waits for the device."""
 
   def __init__(
-    self, config, stage_name: str, directory: pathlib.Path, first: int, probe
+    self,
+    config,
+    stage_name: str,
+    directory: pathlib.Path,
+    first: int,
+    probe,
+    describe_latest,
   ):
+    """`probe` is `evaluate.make_probe`'s; `describe_latest` names a folder."""
     stage = config[stage_name]
     views = 1 if stage.objective == 'supervised' else 2
     clips = stage.batch_subjects * stage.batch_sequences
     self._log, self._name, self._stage = config.log, stage_name, stage
     self._directory, self._probe = directory, probe
+    self._describe_latest, self._labelled = describe_latest, {}
     self._progress = metrics.Progress(
       first, stage.steps, clips * stage.frames * views
     )
@@ -31,7 +39,7 @@ class Watch:
     self._signals = jax.jit(health.signals)
     self._writer = metrics.Writer(directory, jax.process_index() == 0)
 
-  def after(self, step, state, batch, scalars, outputs, good) -> float | None:
+  def after(self, step, state, batch, scalars, outputs) -> float | None:
     """To be called after every step; returns the probe's rank-1 if measured.
 
     Args:
@@ -40,17 +48,22 @@ class Watch:
       batch: of the step, NumPy.
       scalars: of the step, on the device.
       outputs: [B, P, D] of the step, on the device.
-      good: the last complete checkpoint, for the message of a failure.
 
     Raises:
       errors.UserError: a logged number is not finite.
     """
+    final = step == self._stage.steps
+    logged = step == 1 or final or due(step, self._log.every_steps)
+    if logged:
+      # Before the clock is read: what is left of the step is training time.
+      jax.block_until_ready(scalars)
     self._progress.tick(step)
     start = time.monotonic()
     self._profile(step)
-    final = step == self._stage.steps
-    if step == 1 or final or due(step, self._log.every_steps):
-      self._write(step, scalars, outputs, good)
+    if self._stage.objective == 'joint' and 'label' in batch:
+      self._labelled = scalars
+    if logged:
+      self._write(step, scalars, outputs)
     if due(step - 1, self._log.images_every_steps):
       self._writer.images(step, _pictures(batch))
     rank1 = None
@@ -59,16 +72,24 @@ class Watch:
     self._progress.pause(time.monotonic() - start)
     return rank1
 
+  def check_finite(self, step, scalars) -> None:
+    """Raises UserError where a number of the step is NaN or infinite."""
+    values = {k: float(v) for k, v in jax.device_get(scalars).items()}
+    health.check_finite(values, step, self._describe_latest())
+
   def close(self) -> None:
     self._end_trace()
     self._writer.close()
 
-  def _write(self, step, scalars, outputs, good):
-    values = {k: float(v) for k, v in jax.device_get(scalars).items()}
+  def _write(self, step, scalars, outputs):
+    # Of a joint stage also the last triplet step, which may never be due.
+    labelled = {f'labelled/{k}': v for k, v in self._labelled.items()}
+    scalars = jax.device_get(scalars | labelled)
+    values = {k: float(v) for k, v in scalars.items()}
     # Gathered first: an eigendecomposition sharded over CPU devices can hang.
     signals = self._signals(sharding.gather(outputs))
     values |= {k: float(v) for k, v in signals.items()}
-    health.check_finite(values, step, good)
+    health.check_finite(values, step, self._describe_latest())
     self._writer.scalars(step, values | self._progress.rates())
     logging.info('%s', self._progress.line(self._name, values))
     self._start = self._start or values

@@ -11,7 +11,7 @@ import time
 import jax
 from absl import logging
 
-from selfgait_jax import errors, evaluate, metrics
+from selfgait_jax import errors, metrics, runs
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -50,18 +50,21 @@ def record(config, workdir: pathlib.Path) -> None:
   """Writes `config.json` and logs what this job is."""
   facts = {
     'config': json.loads(config.to_json_best_effort()),
-    'config_hash': evaluate.config_hash(config),
-    'versions': evaluate.versions(),
+    'config_hash': runs.config_hash(config),
+    'versions': runs.versions(),
   }
   path = workdir / 'config.json'
-  before = json.loads(path.read_text()) if path.exists() else facts
+  try:
+    before = json.loads(path.read_text())
+  except (OSError, ValueError):  # none yet, or cut short by an old kill
+    before = facts
   if before['config_hash'] != facts['config_hash']:
     logging.warning(
-      '%s was begun with another config (%s, now %s); stages finished under '
-      'it are kept as they are',
+      '%s was last used with another config (%s, now %s); what was trained '
+      'under it is kept as it is, and results.json says which',
       workdir, before['config_hash'], facts['config_hash'],
     )  # fmt: skip
-  path.write_text(json.dumps(facts, indent=1))
+  runs.write_json(path, facts)
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,

@@ -191,7 +191,7 @@ def test_folder_begun_with_another_model(config, checkpoint):
   config.model.embedding_dim = 16
   config.pretrain.steps = 8
   workdir = checkpoint.parents[2]
-  _refused(config, workdir, 'choose another --workdir')
+  _refused(config, workdir, 'config.model.embedding_dim')
   assert checkpoint.is_dir()
 
 

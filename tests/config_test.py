@@ -8,7 +8,7 @@ import re
 import pytest
 
 from configs import casiab, default, oumvlp, synthetic
-from selfgait_jax import evaluate, validate
+from selfgait_jax import runs, validate
 
 PACKAGE = pathlib.Path(validate.__file__).parent
 MODULES = (casiab, oumvlp, synthetic)
@@ -17,10 +17,10 @@ ALIASES = {
   'augment': {'settings'},
   'model': {'config'},  # models/factory.py
   'eval': {'evaluation'},
-  **dict.fromkeys(evaluate.STAGES, {'stage'}),
+  **dict.fromkeys(runs.STAGES, {'stage'}),
 }
 # What a ConfigDict, or its dictionary, offers besides keys.
-METHODS = {'to_dict', 'to_json_best_effort', 'pop'}
+METHODS = {'to_dict', 'to_json_best_effort', 'pop', 'get'}
 
 
 def _recipes(module):

@@ -170,6 +170,24 @@ def test_padding_and_neighbours_do_not_matter(small):
     assert _error(again[name][::-1], expected) < 1e-6, name
 
 
+def test_padding_stays_out_of_a_maximum_below_zero(small):
+  """A padded frame counts 0, which is more than all of these features."""
+  _, model, variables, _, lengths = small
+  rng = np.random.default_rng(0)
+  features = rng.normal(-3, 1, (5, 8, 7, 8)).astype(np.float32)  # [B, T, P, C]
+  mask = np.arange(8) < np.array(lengths)[:, None]
+
+  def pool(module, x, mask=None):
+    return layers.temporal_max(module.motion(x, mask), mask)
+
+  together = model.apply(variables, features, mask, method=pool)
+  for row, length in enumerate(lengths):
+    cut = features[row : row + 1, :length]
+    alone = model.apply(variables, cut, method=pool)
+    assert np.all(alone < 0)
+    assert _error(together[row], alone[0]) < 1e-6, length
+
+
 def test_frames_order_matters_to_the_motion_block_alone(small):
   config, model, variables, clips, _ = small
   order = np.array([3, 1, 7, 0, 6, 2, 5, 4])

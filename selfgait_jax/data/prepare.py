@@ -8,14 +8,13 @@ import contextlib
 import fcntl
 import functools
 import json
-import os
 import pathlib
 import shutil
 import time
 
 from absl import logging
 
-from selfgait_jax import errors
+from selfgait_jax import errors, runs
 from selfgait_jax.data import processes, staging
 
 REFUSED = 'refused.json'  # in DATA_DIR: files left out and why, by data set
@@ -137,7 +136,7 @@ def _make(source, home, data_dir, workers, report):
     'refused_count': len(refused),
     'seconds': round(time.monotonic() - start, 1),
   }
-  _write_json(home / SUMMARY, summary)
+  runs.write_json(home / SUMMARY, summary)
   for leftover in (folder, home / 'downloads'):
     shutil.rmtree(leftover)
   return summary
@@ -210,13 +209,7 @@ def _write_refused(data_dir, name, refused):
   except (OSError, ValueError):
     everything = {}
   everything[name] = [{'file': f, 'reason': reason} for f, reason in refused]
-  _write_json(path, everything)
-
-
-def _write_json(path, content):
-  partial = path.with_suffix('.partial')
-  partial.write_text(json.dumps(content, indent=1))
-  os.replace(partial, path)
+  runs.write_json(path, everything)
 
 
 def _words(description):

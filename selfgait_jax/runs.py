@@ -1,0 +1,40 @@
+"""What identifies a run: its stages, its settings and its software."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+
+from selfgait_jax import __version__
+
+# Every training stage, in the order of a table's rows.
+STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
+# Settings that change where, how fast or how often, but no number.
+WITHOUT_EFFECT = ('data_dir', 'stages', 'checkpoint', 'log')
+WITHOUT_EFFECT_IN_DATA = ('loader', 'packed_file', 'workers', 'prefetch')
+
+
+def config_hash(config) -> str:
+  """12 hex digits of the settings that can change a number."""
+  settings = config.to_dict()
+  for name in WITHOUT_EFFECT:
+    settings.pop(name)
+  for name in WITHOUT_EFFECT_IN_DATA:
+    settings['data'].pop(name)
+  text = json.dumps(settings, sort_keys=True, default=str)
+  return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+  """Versions of what computes the numbers."""
+  names = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+  found = {name: importlib.metadata.version(name) for name in names}
+  return {'selfgait_jax': __version__} | found
+
+
+def write_json(path: pathlib.Path, content) -> None:
+  """Whole or not at all: a kill leaves the file as it was."""
+  partial = path.with_name(path.name + '.partial')
+  partial.write_text(json.dumps(content, indent=1))
+  os.replace(partial, path)
