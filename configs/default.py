@@ -163,8 +163,8 @@ def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
   """Label-free settings under which rank-1 rises without collapse.
 
   Two windows of one sequence attract, the other walks of the batch repel, and
-  all of a batch come from one camera, which then tells nobody apart
-  (docs/results.md has what else was tried).
+  all of a batch come from one camera, which then tells nobody apart (measured
+  in docs/results.md).
   """
   stage.pairs, stage.views_per_batch = 'same_sequence', 1
   stage.cosine_weight, stage.infonce_weight = 0.0, 1.0

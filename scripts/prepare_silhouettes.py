@@ -15,6 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed, prepare, trees
 
+SHOWN = 10  # of the refused files, in the closing message
+
 
 def main() -> int:
   """Exit status 1 and one sentence if nothing could be prepared."""
@@ -58,10 +60,12 @@ def _prepare(options):
     records = loading.read_records(facts.name, options.output)
     size = packed.write(records, options.pack, facts.name)
     _say(f'{options.pack}: {size / 1e6:.0f} MB')
-  refused = summary['refused_count']
+  refused = prepare.read_refused(options.output, facts.name)
+  for entry in refused[:SHOWN]:
+    _say(f'refused {entry["file"]}: {entry["reason"]}')
   note = (
-    f'; {refused:,} files or folders were refused: see {prepare.REFUSED} there,'
-    ' and add --overwrite once they are mended'
+    f'; {len(refused):,} files or folders were refused: all are in '
+    f'{prepare.REFUSED} there; add --overwrite once they are mended'
     if refused
     else ''
   )

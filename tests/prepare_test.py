@@ -272,7 +272,8 @@ def test_the_command_says_what_was_refused(tmp_path, capsys):
     '--workers=1',
   )
   assert status == 0
-  last = said.strip().splitlines()[-1]
+  *_, named, last = said.strip().splitlines()
+  assert named.startswith('refused 001/nm-01/090/090.pkl: ')
   assert '7 sequences' in last and '1 files or folders were refused' in last
   assert 'ETA' in said and packed.exists()
   assert list(refused(output)) == ['001/nm-01/090/090.pkl']

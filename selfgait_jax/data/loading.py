@@ -1,7 +1,6 @@
 """Prepared data into memory: from TFDS or from a packed file."""
 
 import concurrent.futures
-import json
 import operator
 import os
 import pathlib
@@ -61,11 +60,10 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
 
 def count_refused(config) -> int | None:
   """Files that the preparation left out; None if a packed file does not say."""
-  data_dir = pathlib.Path(config.data_dir or DEFAULT_DATA_DIR).expanduser()
-  path = data_dir / prepare.REFUSED
-  if config.data.packed_file or not path.exists():
+  if config.data.packed_file:
     return None
-  return len(json.loads(path.read_text()).get(config.data.name, []))
+  data_dir = config.data_dir or DEFAULT_DATA_DIR
+  return len(prepare.read_refused(data_dir, config.data.name))
 
 
 def read_records(name: str, data_dir, rendering=None):

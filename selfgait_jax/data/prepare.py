@@ -74,6 +74,11 @@ def read_summary(home: pathlib.Path) -> dict | None:
     return None
 
 
+def read_refused(data_dir: str | pathlib.Path, name: str) -> list[dict]:
+  """What the preparation of a data set left out: [{'file', 'reason'}, ...]."""
+  return _all_refused(pathlib.Path(data_dir).expanduser()).get(name, [])
+
+
 def describe(summary: dict) -> list[str]:
   """The summary in lines for people."""
   lines = [
@@ -203,13 +208,16 @@ def _forget(home, keep):
 
 
 def _write_refused(data_dir, name, refused):
-  path = data_dir / REFUSED
-  try:
-    everything = json.loads(path.read_text())
-  except (OSError, ValueError):
-    everything = {}
+  everything = _all_refused(data_dir)
   everything[name] = [{'file': f, 'reason': reason} for f, reason in refused]
-  runs.write_json(path, everything)
+  runs.write_json(data_dir / REFUSED, everything)
+
+
+def _all_refused(data_dir):
+  try:
+    return json.loads((data_dir / REFUSED).read_text())
+  except (OSError, ValueError):
+    return {}
 
 
 def _words(description):
