@@ -1,5 +1,7 @@
 """The network against the original's figures, and what must not matter."""
 
+import functools
+
 import golden_weights
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,9 @@ COUNTS = {
   'projector': 66_432,
   'predictor': 66_432,
 }
+
+# Where every length is a program, and none runs twice.
+UNOPTIMISED = {'xla_backend_optimization_level': 0}
 
 
 @pytest.fixture(scope='module')
@@ -156,9 +161,7 @@ def test_padding_and_neighbours_do_not_matter(small):
   """Whatever stands in the padding; a sequence of one frame included."""
   _, model, variables, clips, lengths = small
   mask = np.arange(8) < np.array(lengths)[:, None]
-  # Not optimised: six shapes are compiled.
-  options = {'xla_backend_optimization_level': 0}
-  apply = jax.jit(model.apply, compiler_options=options)
+  apply = jax.jit(model.apply, compiler_options=UNOPTIMISED)
   together = apply(variables, clips, mask)
   for row, length in enumerate(lengths):
     alone = apply(variables, clips[row : row + 1, :length])
@@ -180,10 +183,14 @@ def test_padding_stays_out_of_a_maximum_below_zero(small):
   def pool(module, x, mask=None):
     return layers.temporal_max(module.motion(x, mask), mask)
 
-  together = model.apply(variables, features, mask, method=pool)
+  @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+  def apply(*inputs):
+    return model.apply(variables, *inputs, method=pool)
+
+  together = apply(features, mask)
   for row, length in enumerate(lengths):
     cut = features[row : row + 1, :length]
-    alone = model.apply(variables, cut, method=pool)
+    alone = apply(cut)
     assert np.all(alone < 0)
     assert _error(together[row], alone[0]) < 1e-6, length
 
