@@ -78,7 +78,9 @@ class Checkpoints:
     return max(complete_steps(self.directory), default=None)
 
   def describe_latest(self) -> str:
-    """Its folder, for a message."""
+    """Its folder, for a message, when nothing is being written any more."""
+    with contextlib.suppress(Exception):  # what failed is not the latest
+      self._manager.wait_until_finished()
     step = self.latest_step()
     return 'none yet' if step is None else str(self.directory / str(step))
 

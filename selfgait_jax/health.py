@@ -1,6 +1,7 @@
 """Is training alive: collapse in numbers and in words, NaN as an error."""
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -66,16 +67,20 @@ def describe(values: dict[str, float], start: dict[str, float]) -> str | None:
 
 
 def check_finite(
-  values: dict[str, float], step: int, last_checkpoint: str
+  values: dict[str, float], step: int, describe_latest: Callable[[], str]
 ) -> None:
-  """Raises UserError where one of `values` is NaN or infinite."""
+  """Raises UserError where one of `values` is NaN or infinite.
+
+  `describe_latest` is asked for the last good checkpoint, which may still be
+  on its way to the disk, and only then.
+  """
   bad = [f'{k} = {v}' for k, v in values.items() if not math.isfinite(v)]
   if bad:
     more = f' and {len(bad) - 3} more' if len(bad) > 3 else ''
     raise errors.UserError(
       f'expected finite numbers at step {step}, found {", ".join(bad[:3])}'
       f'{more}; lower learning_rate or set clip_norm of the stage (last good '
-      f'checkpoint: {last_checkpoint})'
+      f'checkpoint: {describe_latest()})'
     )
 
 

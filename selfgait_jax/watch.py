@@ -75,7 +75,7 @@ class Watch:
   def check_finite(self, step, scalars) -> None:
     """Raises UserError where a number of the step is NaN or infinite."""
     values = {k: float(v) for k, v in jax.device_get(scalars).items()}
-    health.check_finite(values, step, self._describe_latest())
+    health.check_finite(values, step, self._describe_latest)
 
   def close(self) -> None:
     self._end_trace()
@@ -89,7 +89,7 @@ class Watch:
     # Gathered first: an eigendecomposition sharded over CPU devices can hang.
     signals = self._signals(sharding.gather(outputs))
     values |= {k: float(v) for k, v in signals.items()}
-    health.check_finite(values, step, self._describe_latest())
+    health.check_finite(values, step, self._describe_latest)
     self._writer.scalars(step, values | self._progress.rates())
     logging.info('%s', self._progress.line(self._name, values))
     self._start = self._start or values

@@ -100,9 +100,10 @@ def test_triplet_stages_are_put_into_words():
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_a_number_that_is_none_stops_the_run(value):
-  health.check_finite({'loss': 1.0, 'grad_norm': 0.0}, 7, 'runs/checkpoints/5')
+  latest = lambda: 'runs/checkpoints/5'
+  health.check_finite({'loss': 1.0, 'grad_norm': 0.0}, 7, latest)
   with pytest.raises(errors.UserError) as caught:
-    health.check_finite({'loss': value, 'spread': 1.0}, 7, 'runs/checkpoints/5')
+    health.check_finite({'loss': value, 'spread': 1.0}, 7, latest)
   for word in ('step 7', f'loss = {value}', 'runs/checkpoints/5'):
     assert word in str(caught.value)
   assert 'spread' not in str(caught.value)
