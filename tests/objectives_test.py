@@ -257,6 +257,7 @@ def test_losses_add_up(config, batch):
   np.testing.assert_allclose(metrics['loss'], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_views_are_augmented_apart(config, batch):
   """`same_clip` sends one clip; the coin falls anew for each view."""
   config.augment.flip = 0.5
