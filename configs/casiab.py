@@ -53,24 +53,14 @@ def label_free() -> ml_collections.ConfigDict:
 
 def laptop() -> ml_collections.ConfigDict:
   """Half widths, short clips, the development split (051-074 validate)."""
-  c = default.get_config()
-  c.stages = 'pretrain,few_scratch,few_pretrained,finetune,evaluate'
+  c = default.laptop()
   c.data.partition = 'development'
-  c.model.widths, c.model.embedding_dim = (16, 32, 64), 64
-  c.model.projector_hidden, c.model.projector_dim = 128, 64
-  default.one_view_contrast(c.pretrain)
-  c.pretrain.steps, c.pretrain.frames = 800, 6
-  c.pretrain.batch_subjects, c.pretrain.batch_sequences = 8, 4
-  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
-    stage.optimizer, stage.learning_rate = 'adam', 1e-3
-    stage.schedule, stage.weight_decay = 'cosine', 0.0
-    stage.frames = 10
+  c.pretrain.steps = 800
   c.finetune.steps = 1000
   c.finetune.batch_subjects, c.finetune.batch_sequences = 8, 6
+  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
+    stage.frames = 10
   for few in (c.few_scratch, c.few_pretrained):
-    few.labelled_fraction = 8 / 50
-    few.steps = 200
-    few.batch_subjects, few.batch_sequences = 4, 8
-  c.checkpoint.every_steps = 100
+    few.steps, few.labelled_fraction = 200, 8 / 50
   c.log.images_every_steps = 0
   return c

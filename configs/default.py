@@ -172,6 +172,27 @@ def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
   stage.weight_decay = 0.0
 
 
+def laptop() -> ml_collections.ConfigDict:
+  """Half of SelfGait's widths and short clips, for a few CPU cores.
+
+  The whole story: without labels, few labels with and without what was learnt
+  that way, all labels. Steps and shares of labels are the data set's.
+  """
+  c = get_config()
+  c.stages = 'pretrain,few_scratch,few_pretrained,finetune,evaluate'
+  c.model.widths, c.model.embedding_dim = (16, 32, 64), 64
+  c.model.projector_hidden, c.model.projector_dim = 128, 64
+  one_view_contrast(c.pretrain)
+  c.pretrain.batch_subjects, c.pretrain.batch_sequences = 8, 4
+  c.pretrain.frames = 6
+  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
+    stage.optimizer, stage.learning_rate = 'adam', 1e-3
+    stage.schedule, stage.weight_decay = 'cosine', 0.0
+    stage.batch_subjects, stage.batch_sequences = 4, 8
+  c.checkpoint.every_steps = 100
+  return c
+
+
 def recipe(recipes: dict, name: str):
   """The function of a recipe; ValueError lists the known ones."""
   if name not in recipes:

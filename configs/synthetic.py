@@ -19,27 +19,15 @@ def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
 
 def laptop() -> ml_collections.ConfigDict:
   """Half of SelfGait's widths, clips of 6 and 8 frames."""
-  c = default.get_config()
-  c.stages = 'pretrain,few_scratch,few_pretrained,finetune,evaluate'
+  c = default.laptop()
   c.data.name = 'synthetic_gait'
-  c.model.widths = (16, 32, 64)
-  c.model.embedding_dim = 64
-  c.model.projector_hidden = 128
-  c.model.projector_dim = 64
-  default.one_view_contrast(c.pretrain)
-  c.pretrain.steps, c.pretrain.frames = 200, 6
-  c.pretrain.batch_subjects, c.pretrain.batch_sequences = 8, 4
-  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
-    stage.optimizer, stage.learning_rate = 'adam', 1e-3
-    stage.schedule, stage.weight_decay = 'cosine', 0.0
-    stage.frames = 8
+  c.pretrain.steps = 200
   c.finetune.steps = 150
   c.finetune.batch_subjects, c.finetune.batch_sequences = 6, 6
+  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
+    stage.frames = 8
   for few in (c.few_scratch, c.few_pretrained):
-    few.labelled_fraction = 4 / 24
-    few.steps = 60
-    few.batch_subjects, few.batch_sequences = 4, 8
-  c.checkpoint.every_steps = 100
+    few.steps, few.labelled_fraction = 60, 4 / 24
   c.log.images_every_steps = 100
   return c
 
