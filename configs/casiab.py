@@ -9,7 +9,7 @@ colon (`configs/casiab.py:selfgait_release`):
   selfgait          the default: the original's settings, its defects put right
   selfgait_release  the original program as it is, every `reference` switch on
   label_free        the label-free settings that rise on the development split
-  laptop            pretraining and fine-tuning in about an hour on 2 CPU cores
+  laptop            development split, in under an hour on 2 CPU cores
 """
 
 import ml_collections
