@@ -199,4 +199,10 @@ def _initial_state(
     variables, manifest = checkpointing.load_variables(source, same)
     checkpointing.check_model(manifest, config, source)
     logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
+    done = int(pathlib.Path(manifest['checkpoint']).name)
+    if done < manifest['source'].get('steps', done):
+      logging.warning(
+        '%s: that is step %d of %d only', stage_name, done,
+        manifest['source']['steps'],
+      )  # fmt: skip
   return jax.device_put(build(variables), same)
