@@ -94,7 +94,7 @@ class Checkpoints:
     items = ocp.args.Composite(
       variables=ocp.args.StandardSave(variables),
       training=ocp.args.StandardSave(training),
-      manifest=ocp.args.JsonSave(self._manifest),
+      manifest=ocp.args.JsonSave(self._manifest | {'step': step}),
     )
     metrics = None if rank1 is None else {'rank1': rank1}
     with _explained(self):

@@ -143,7 +143,8 @@ def _rows(config, sources, random):
   for stage, path in sources.items():
     variables, manifest = checkpointing.load_variables(path)
     checkpointing.check_model(manifest, config, path)
-    origin = manifest['source'] | {'checkpoint': manifest['checkpoint']}
+    names = ('checkpoint', 'step')
+    origin = manifest['source'] | {n: manifest.get(n) for n in names}
     title = _title(origin)
     if title in taken:
       title += f' ({stage})'
@@ -157,8 +158,8 @@ def _title(origin):
   objective = origin.get('objective')
   if objective is None:  # not trained by this program
     return f'checkpoint {origin["checkpoint"]}'
-  step = int(pathlib.Path(origin['checkpoint']).name)
-  part = '' if step == origin['steps'] else f', step {step}/{origin["steps"]}'
+  step, last = origin['step'], origin['steps']
+  part = '' if step == last else f', step {step}/{last}'
   if objective == 'joint':
     return 'joint pretraining (with labels)' + part
   if objective != 'supervised':

@@ -199,10 +199,7 @@ def _initial_state(
     variables, manifest = checkpointing.load_variables(source, same)
     checkpointing.check_model(manifest, config, source)
     logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
-    done = int(pathlib.Path(manifest['checkpoint']).name)
-    if done < manifest['source'].get('steps', done):
-      logging.warning(
-        '%s: that is step %d of %d only', stage_name, done,
-        manifest['source']['steps'],
-      )  # fmt: skip
+    done, planned = manifest.get('step'), manifest['source'].get('steps')
+    if planned and done < planned:
+      logging.warning('that is step %d of %d only', done, planned)
   return jax.device_put(build(variables), same)
