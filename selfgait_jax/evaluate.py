@@ -159,7 +159,7 @@ def _title(origin):
   if objective is None:  # not trained by this program
     return f'checkpoint {origin["checkpoint"]}'
   step, last = origin['step'], origin['steps']
-  part = '' if step == last else f', step {step}/{last}'
+  part = '' if step in (None, last) else f', step {step}/{last}'
   if objective == 'joint':
     return 'joint pretraining (with labels)' + part
   if objective != 'supervised':
