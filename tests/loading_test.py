@@ -76,7 +76,7 @@ def test_only_the_wanted_subjects_are_decoded(prepared, file):
   root, _ = prepared
   c = config(root / 'out', packed_file=file and root / file)
   whole = loading.load(c)
-  for wanted in (['001', '003'], {'003', '001', '999'}, lambda s: s != '002'):
+  for wanted in (['001', '003'], {'003', '001', '999'}):
     part = loading.load(c, wanted)
     assert set(part.subjects) == {'001', '003'}
     assert len(part.frames) == part.lengths.sum() < len(whole.frames)
@@ -159,7 +159,8 @@ def test_walkers_are_rendered_once_and_again_when_the_renderer_changes(
   c.data.workers = 2
   said = []
   data = loading.load(c, report=said.append)
-  assert keys(data) == walkers.sequence_keys(2) and (data.lengths == 2).all()
+  assert keys(data) == sorted(datasets.synthetic(2).sequences())
+  assert (data.lengths == 2).all()
   for row in (0, 57, 219):
     clip = walkers.render_sequence(*keys(data)[row], 2, 5)
     np.testing.assert_array_equal(data[row], clip)

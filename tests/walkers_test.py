@@ -18,14 +18,6 @@ def walk():
   return walkers.render_walk('001', 'nm-01', 30, seed=0)
 
 
-def test_keys_are_sorted_and_complete():
-  keys = walkers.sequence_keys(12)
-  assert keys == sorted(keys)
-  assert len(set(keys)) == 12 * 10 * 11
-  assert keys[0] == ('001', 'bg-01', '000')
-  assert keys[-1] == ('012', 'nm-06', '180')
-
-
 def test_format(walk):
   assert walk.shape == (11, 30, 64, 64)
   assert walk.dtype == np.uint8

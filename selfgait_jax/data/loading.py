@@ -30,8 +30,8 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
   Args:
     config: the whole config; `data_dir`, `data.name`, `data.packed_file` and
       `synthetic` are read.
-    subjects: the ones wanted, as a collection of names or a function of a
-      name; None is all. Only their frames are decoded.
+    subjects: names of the ones wanted, None for all. Only their frames are
+      decoded.
     report: called with lines of progress.
 
   Raises:
@@ -45,8 +45,8 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
     records = _prepared(config, report)
     decode = staging.decode
   if subjects is not None:
-    wanted = subjects if callable(subjects) else set(subjects).__contains__
-    records = (record for record in records if wanted(record.subject))
+    wanted = set(subjects)
+    records = (record for record in records if record.subject in wanted)
   records = sorted(
     records, key=operator.attrgetter('subject', 'condition', 'view')
   )

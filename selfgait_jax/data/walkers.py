@@ -27,12 +27,6 @@ HEIGHT = 1.0  # of the cameras above the ground, in statures
 LOST = -9  # scale of a lost part's radius: not drawn, and no extent of the body
 
 
-def sequence_keys(num_subjects: int) -> list[tuple[str, str, str]]:
-  """(subject, condition, view) of every sequence, sorted."""
-  subjects = [f'{i:03d}' for i in range(1, num_subjects + 1)]
-  return sorted((s, c, v) for s in subjects for c in CONDITIONS for v in VIEWS)
-
-
 def render_sequence(
   subject: str, condition: str, view: str, frames: int, seed: int
 ) -> np.ndarray:
