@@ -7,6 +7,8 @@ which run, in order.
 
 import ml_collections
 
+from configs import models
+
 
 def get_config() -> ml_collections.ConfigDict:
   """The settings of the SelfGait release where it has one, corrected."""
@@ -35,16 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
   synthetic.frames = 24  # per sequence
   synthetic.seed = 0
 
-  c.model = model = ml_collections.ConfigDict()
-  model.name = 'selfgait'
-  model.widths = (32, 64, 128)  # channels of the three convolution pairs
-  model.bins = (1, 2, 4, 8, 16)  # horizontal strips a pyramid level
-  model.embedding_dim = 128  # features a part
-  model.use_motion = True  # micro-motion block in the online branch
-  model.projector_hidden = 256
-  model.projector_dim = 128
-  model.dtype = 'float32'  # of the compute; parameters stay float32
-  model.crop_width = 44  # central columns kept of the 64
+  c.model = models.selfgait()  # one section a network: configs/models.py
 
   c.pretrain = label_free_stage()
   c.finetune = supervised_stage(init='pretrain')

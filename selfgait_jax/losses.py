@@ -6,6 +6,8 @@ Everything is computed in float32, part by part, over the global batch.
 import jax
 import jax.numpy as jnp
 
+from selfgait_jax.models import layers
+
 Array = jax.Array
 Metrics = dict[str, Array]
 
@@ -127,8 +129,7 @@ def multi_view_consistency_loss(
 
 def normalise(x: Array, axis: int = -1) -> Array:
   """float32 `x` at length 1 along `axis`; zero stays zero, slopes finite."""
-  x = x.astype(jnp.float32)
-  return x / _safe_sqrt(jnp.sum(x * x, axis=axis, keepdims=True), at_zero=1.0)
+  return layers.unit_length(x.astype(jnp.float32), axis)
 
 
 def _hinges(score, distance, labels, margin, mode):
@@ -202,10 +203,10 @@ def _distances(embeddings):
   return _safe_sqrt(squared)
 
 
-def _safe_sqrt(x, at_zero=0.0):
-  """Square root above zero; elsewhere `at_zero`, with gradient 0 as in PyTorch.
+def _safe_sqrt(x):
+  """Square root above zero, 0 elsewhere with gradient 0 as in PyTorch.
 
   The inner `where` keeps the infinite slope at 0 out of the gradient.
   """
   above = x > 0
-  return jnp.where(above, jnp.sqrt(jnp.where(above, x, 1.0)), at_zero)
+  return jnp.where(above, jnp.sqrt(jnp.where(above, x, 1.0)), 0.0)

@@ -52,13 +52,14 @@ def selfgait_variables(tensors):
     }
 
   def encoder(tensors):
+    kernel = lambda i: {
+      'kernel': tensors[f'set_layer{i}.forward_block.conv.weight'].transpose(
+        2, 3, 1, 0
+      )
+    }
     return {
-      f'conv{i}': {
-        'kernel': tensors[f'set_layer{i}.forward_block.conv.weight'].transpose(
-          2, 3, 1, 0
-        )
-      }
-      for i in range(1, 7)
+      f'block{i}': {'conv1': kernel(2 * i - 1), 'conv2': kernel(2 * i)}
+      for i in (1, 2, 3)
     }
 
   def part_conv(tensors, stack, index):

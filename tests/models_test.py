@@ -118,7 +118,8 @@ def test_initial_values_fill_their_bounds(model):
     zip(channels[:-1], channels[1:], strict=True), 1
   ):
     area = 25 if i == 1 else 9
-    bounds['encoder', f'conv{i}', 'kernel'] = (
+    block, half = divmod(i - 1, 2)
+    bounds['encoder', f'block{block + 1}', f'conv{half + 1}', 'kernel'] = (
       6 / (area * (inputs + outputs))
     ) ** 0.5
   for name, fan_in in (

@@ -67,13 +67,13 @@ def test_one_step_equals_the_original(config, golden):
   _close(metrics['loss'], figures['byol_loss_cosine_over_features'], 1e-5)
   params, target = new.params, new.target_params
   moved = {
-    'step_set_layer1': params['encoder']['conv1']['kernel'].transpose(
+    'step_set_layer1': params['encoder']['block1']['conv1']['kernel'].transpose(
       3, 2, 0, 1
     ),
     'step_predictor_conv3_bias': params['predictor']['reduce']['bias'],
-    'step_target_set_layer1': target['encoder']['conv1']['kernel'].transpose(
-      3, 2, 0, 1
-    ),
+    'step_target_set_layer1': target['encoder']['block1']['conv1'][
+      'kernel'
+    ].transpose(3, 2, 0, 1),
     'step_target_tp_fc_part0': target['part_linear']['kernel'][0],
     'step_projection_running_mean': new.batch_stats['projector']['norm'][
       'mean'
@@ -100,10 +100,12 @@ def test_gradients_equal_the_original(config, golden, axis):
   _close(metrics['loss'], figures[f'byol_loss_cosine_over_{axis}'], 1e-5)
   grads = jax.tree.map(lambda a, b: np.asarray(a - b), state.params, new.params)
   found = {
-    'set_layer1': grads['encoder']['conv1']['kernel'].transpose(3, 2, 0, 1),
-    'set_layer6_first4': grads['encoder']['conv6']['kernel'].transpose(
+    'set_layer1': grads['encoder']['block1']['conv1']['kernel'].transpose(
       3, 2, 0, 1
-    )[:4],
+    ),
+    'set_layer6_first4': grads['encoder']['block3']['conv2'][
+      'kernel'
+    ].transpose(3, 2, 0, 1)[:4],
     'mtb_list1_part0_conv0': grads['motion']['short_reduce']['kernel'][
       0
     ].transpose(2, 1, 0),

@@ -1,24 +1,38 @@
 """The model that a config describes."""
 
+import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
 
 from selfgait_jax import errors
 from selfgait_jax.models import selfgait
 
+MODELS = {  # config.model.name: the module, its attributes the other settings
+  'selfgait': selfgait.SelfGait,
+}
 
-def make_model(config: ml_collections.ConfigDict) -> selfgait.SelfGait:
-  """`config` is `config.model`, or the same section of a checkpoint."""
-  if config.name != 'selfgait':
+
+def make_model(config: ml_collections.ConfigDict) -> nn.Module:
+  """`config` is `config.model`, or the same section of a checkpoint.
+
+  Raises:
+    UserError: the name or a setting is unknown.
+  """
+  settings = dict(config)
+  name = settings.pop('name')
+  if name not in MODELS:
     raise errors.UserError(
-      f'expected model.name to be selfgait, found {config.name!r}'
+      f'expected model.name to be one of {", ".join(MODELS)}, found {name!r}'
     )
-  return selfgait.SelfGait(
-    widths=tuple(config.widths),
-    bins=tuple(config.bins),
-    embedding_dim=config.embedding_dim,
-    use_motion=config.use_motion,
-    projector_hidden=config.projector_hidden,
-    projector_dim=config.projector_dim,
-    dtype=jnp.dtype(config.dtype),
-  )
+  del settings['crop_width']  # of its input, not of the network
+  settings['dtype'] = jnp.dtype(settings['dtype'])
+  settings = {
+    key: tuple(value) if isinstance(value, (list, tuple)) else value
+    for key, value in settings.items()
+  }
+  try:
+    return MODELS[name](**settings)
+  except TypeError as error:
+    raise errors.UserError(
+      f'expected the settings of model {name}, found others ({error})'
+    ) from error

@@ -1,10 +1,72 @@
-"""Layers that every gait network here shares: pooling, part-wise maps, norm."""
+"""Layers that every gait network here shares: convolution, pooling, norm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+# The negative slope of every leaky ReLU of the field.
+SLOPE = 0.01
+
+
+def conv(
+  features: int,
+  size: Sequence[int],
+  dtype: jnp.dtype,
+  strides: Sequence[int] | int = 1,
+  name: str | None = None,
+) -> nn.Conv:
+  """Convolution over the axes before the last, without bias, Xavier uniform.
+
+  Padded by half its size on either side at any stride, as in PyTorch ('SAME'
+  would pad a strided one on the far side only).
+
+  Args:
+    features: channels that come out.
+    size: of the kernel along each axis, 2 or 3 numbers.
+    dtype: of the compute.
+    strides: one number, or one an axis.
+    name: of the parameters.
+  """
+  return nn.Conv(
+    features,
+    size,
+    strides,
+    padding=[(k // 2, k // 2) for k in size],
+    use_bias=False,
+    dtype=dtype,
+    kernel_init=nn.initializers.glorot_uniform(),
+    name=name,
+  )
+
+
+class ConvPair(nn.Module):
+  """Two convolutions, leaky ReLU after each: [N, H, W, C] -> [N, H, W, D].
+
+  GaitSet's unit (arXiv:1811.06186); `first_size` 5 where it sees the pixels.
+  """
+
+  features: int
+  dtype: jnp.dtype
+  first_size: int = 3
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    for name, size in (('conv1', self.first_size), ('conv2', 3)):
+      x = conv(self.features, (size, size), self.dtype, name=name)(x)
+      x = nn.leaky_relu(x, SLOPE)
+    return x
+
+
+def fold(clips: jax.Array) -> jax.Array:
+  """Frames as a batch of their own: [B, T, ...] -> [B * T, ...]."""
+  return clips.reshape(-1, *clips.shape[2:])
+
+
+def unfold(frames: jax.Array, batch: int) -> jax.Array:
+  """The way back: [B * T, ...] -> [B, T, ...]."""
+  return frames.reshape(batch, -1, *frames.shape[1:])
 
 
 def halve(maps: jax.Array) -> jax.Array:
@@ -44,57 +106,114 @@ def horizontal_pyramid(maps: jax.Array, bins: Sequence[int]) -> jax.Array:
 
 
 def temporal_max(features: jax.Array, mask: jax.Array | None) -> jax.Array:
-  """Maximum over valid frames: [B, T, P, C], bool [B, T] -> [B, P, C]."""
-  if mask is not None:
-    features = jnp.where(mask[:, :, None, None], features, -jnp.inf)
-  return features.max(1)
+  """Maximum over valid frames: [B, T, ...], bool [B, T] -> [B, ...]."""
+  return blank(features, mask, -jnp.inf).max(1)
+
+
+def blank(x: jax.Array, mask: jax.Array | None, value: float = 0) -> jax.Array:
+  """`x` with `value` where the mask, which has its first axes, is False."""
+  return x if mask is None else jnp.where(_wide(mask, x.ndim), x, value)
 
 
 class PartLinear(nn.Module):
-  """One matrix a part, no bias: [B, P, C] -> float32 [B, P, D]."""
+  """One matrix a part, no bias: [B, P, C] -> float32 [B, P, D].
+
+  Attributes:
+    features: D.
+    unit: every column of the matrices is used at length 1.
+  """
 
   features: int
+  unit: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     shape = (x.shape[1], x.shape[2], self.features)
     kernel = self.param('kernel', _part_xavier, shape)
-    return jnp.einsum('bpc,pcd->bpd', x.astype(jnp.float32), kernel)
+    if self.unit:
+      kernel = unit_length(kernel, axis=1)
+    return jnp.einsum('bpc,pcd->bpd', _accurate(x), kernel)
 
 
 class BatchNorm(nn.Module):
-  """Normalisation over all axes but the last, as PyTorch's BatchNorm.
+  """Normalisation over all axes but the features', as PyTorch's BatchNorm.
 
   Under `jit` the statistics are those of the global batch, on any number of
-  devices. Differs from `nn.BatchNorm` in one thing: the running variance is fed
-  the unbiased variance, so that statistics carry over from and to PyTorch.
-  Computes in float32 whatever comes in.
+  devices. Differs from `nn.BatchNorm` in the running variance, which is fed the
+  unbiased variance so that statistics carry over from and to PyTorch, and in
+  `mask`. Computes in float32 and returns the type that came in.
+
+  Attributes:
+    feature_axes: how many of the last axes are features: 2 for [B, P, C],
+      where each channel of each part has statistics of its own.
+    scale_init: of the scale; OpenGait draws it around 1 (`around_one`).
+    momentum: of the running statistics; 0.9 is PyTorch's 0.1.
+    epsilon: added to the variance.
   """
 
-  momentum: float = 0.9  # PyTorch's 0.1
+  feature_axes: int = 1
+  scale_init: Callable = nn.initializers.ones
+  momentum: float = 0.9
   epsilon: float = 1e-5
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    width = x.shape[-1:]
-    scale = self.param('scale', nn.initializers.ones, width)
+  def __call__(
+    self, x: jax.Array, train: bool, mask: jax.Array | None = None
+  ) -> jax.Array:
+    """`mask`: bool of the first axes of x; what is False does not count."""
+    width = x.shape[-self.feature_axes :]
+    scale = self.param('scale', self.scale_init, width)
     bias = self.param('bias', nn.initializers.zeros, width)
     mean_0, var_0 = nn.initializers.zeros, nn.initializers.ones
     running_mean = self.variable('batch_stats', 'mean', mean_0, None, width)
     running_var = self.variable('batch_stats', 'var', var_0, None, width)
-    x = x.astype(jnp.float32)
+    dtype, x = x.dtype, _accurate(x)
     if train:
-      axes = tuple(range(x.ndim - 1))
-      mean, var = x.mean(axes), x.var(axes)
+      axes = tuple(range(x.ndim - self.feature_axes))
+      where = None if mask is None else _wide(mask, x.ndim)
+      mean, var = x.mean(axes, where=where), x.var(axes, where=where)
       if not self.is_initializing():
-        count = x.size // x.shape[-1]
-        unbiased = var * (count / max(count - 1, 1))
+        count = x.size // scale.size
+        if mask is not None:
+          count = mask.sum() * (count // mask.size)
+        unbiased = var * (count / jnp.maximum(count - 1, 1))
         keep = self.momentum
         running_mean.value = keep * running_mean.value + (1 - keep) * mean
         running_var.value = keep * running_var.value + (1 - keep) * unbiased
     else:
       mean, var = running_mean.value, running_var.value
-    return (x - mean) * (scale * jax.lax.rsqrt(var + self.epsilon)) + bias
+    x = (x - mean) * (scale * jax.lax.rsqrt(var + self.epsilon)) + bias
+    return x.astype(dtype)
+
+
+class BNNeck(nn.Module):
+  """Batch norm and a cosine classifier for every part (OpenGait).
+
+  Attributes:
+    classes: K.
+  """
+
+  classes: int
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
+    """[B, P, C] -> (unit feature [B, P, C], cosines [B, P, K]), float32."""
+    x = BatchNorm(2, around_one, name='norm')(_accurate(x), train)
+    x = unit_length(x)
+    return x, PartLinear(self.classes, unit=True, name='classify')(x)
+
+
+def unit_length(x: jax.Array, axis: int = -1) -> jax.Array:
+  """`x` at length 1 along `axis`; zero stays zero, slopes finite."""
+  square = jnp.sum(x * x, axis, keepdims=True)
+  # The inner `where` keeps the infinite slope at 0 out of the gradient.
+  above = square > 0
+  return x / jnp.where(above, jnp.sqrt(jnp.where(above, square, 1.0)), 1.0)
+
+
+def around_one(key, shape, dtype=jnp.float32):
+  """OpenGait's initial batch-norm scale: normal around 1, deviation 0.02."""
+  return 1 + 0.02 * jax.random.normal(key, shape, dtype)
 
 
 def torch_uniform(fan_in: int):
@@ -112,3 +231,13 @@ def _part_xavier(key, shape, dtype=jnp.float32):
   parts, inputs, outputs = shape
   bound = (6 / (inputs * outputs + parts * outputs)) ** 0.5
   return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def _accurate(x):
+  """float32, or float64 where the input is."""
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _wide(mask, ndim):
+  """[B, T] -> [B, T, 1, ...] of `ndim` axes."""
+  return mask.reshape(mask.shape + (1,) * (ndim - mask.ndim))

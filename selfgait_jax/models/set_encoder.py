@@ -27,21 +27,11 @@ class SetEncoder(nn.Module):
   @nn.compact
   def __call__(self, clips: jax.Array) -> jax.Array:
     """float [B, T, H, W] in [0, 1] -> [B, T, P, C]."""
-    b, t, h, w = clips.shape
-    x = clips.reshape(b * t, h, w, 1).astype(self.dtype)
-    for pair, width in enumerate(self.widths):
-      for half in range(2):
-        size = 5 if pair == half == 0 else 3
-        x = nn.Conv(
-          width,
-          (size, size),
-          use_bias=False,
-          dtype=self.dtype,
-          kernel_init=nn.initializers.glorot_uniform(),
-          name=f'conv{2 * pair + half + 1}',
-        )(x)
-        x = nn.leaky_relu(x, 0.01)
-      if pair < len(self.widths) - 1:
+    x = layers.fold(clips)[..., None].astype(self.dtype)
+    last = len(self.widths) - 1
+    for i, width in enumerate(self.widths):
+      size = 5 if i == 0 else 3
+      x = layers.ConvPair(width, self.dtype, size, name=f'block{i + 1}')(x)
+      if i < last:
         x = layers.halve(x)
-    parts = layers.horizontal_pyramid(x, self.bins)  # [B * T, P, C]
-    return parts.reshape(b, t, *parts.shape[1:])
+    return layers.unfold(layers.horizontal_pyramid(x, self.bins), len(clips))

@@ -1,0 +1,54 @@
+"""State dict <-> variables, by a table of rules."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from flax import traverse_util
+
+from selfgait_jax.convert.rules import Rule
+
+
+def to_variables(
+  tensors: Mapping[str, np.ndarray], rules: Sequence[Rule]
+) -> dict:
+  """Our variables out of a state dict that has every tensor of the table.
+
+  Args:
+    tensors: {key: array} as PyTorch lays it out.
+    rules: the model's table.
+
+  Returns:
+    {'params': {...}, 'batch_stats': {...}} and, for SelfGait, the collections
+    of the target network; float32, without copying where the layouts agree.
+  """
+  flat, stacks = {}, {}
+  for rule in rules:
+    if not rule.path:
+      continue
+    tensor = rule.layout.ours(tensors[rule.key])
+    if rule.row is None:
+      flat[rule.path] = tensor
+    else:
+      stacks.setdefault(rule.path, {})[rule.row] = tensor
+  for path, rows in stacks.items():
+    flat[path] = np.stack([rows[row] for row in range(len(rows))])
+  return traverse_util.unflatten_dict(flat)
+
+
+def to_tensors(
+  variables: Mapping, rules: Sequence[Rule]
+) -> dict[str, np.ndarray]:
+  """The state dict of these variables, in the table's order.
+
+  Tensors that nothing reads are zeros.
+  """
+  flat = traverse_util.flatten_dict(dict(variables))
+  tensors = {}
+  for rule in rules:
+    if rule.path:
+      ours = np.asarray(flat[rule.path])
+      ours = ours if rule.row is None else ours[rule.row]
+      tensors[rule.key] = np.ascontiguousarray(rule.layout.theirs(ours))
+    else:
+      tensors[rule.key] = np.zeros(rule.dead_shape, rule.dead_dtype)
+  return tensors
