@@ -1,21 +1,22 @@
 """Every setting is read, every recipe is possible, nothing unknown is asked."""
 
 import ast
+import dataclasses
 import inspect
 import pathlib
 import re
 
 import pytest
 
-from configs import casiab, default, oumvlp, synthetic
+from configs import casiab, default, models, oumvlp, synthetic
 from selfgait_jax import runs, validate
+from selfgait_jax.models import factory
 
 PACKAGE = pathlib.Path(validate.__file__).parent
 MODULES = (casiab, oumvlp, synthetic)
 # What functions call a section, besides its own name.
 ALIASES = {
   'augment': {'settings'},
-  'model': {'config'},  # models/factory.py
   'eval': {'evaluation'},
   **dict.fromkeys(runs.STAGES, {'stage'}),
 }
@@ -38,8 +39,20 @@ def test_every_recipe_is_possible(module):
   for name in names:
     config = module.get_config(name).lock()
     validate.check(config)
-    # A delta changes values and never adds a key.
-    assert list(_leaves(config)) == list(_leaves(default.get_config()))
+    # A delta changes values and never adds a key; the network is a choice.
+    expected = default.get_config()
+    expected.model = getattr(models, config.model.name)()
+    assert list(_leaves(config)) == list(_leaves(expected))
+
+
+@pytest.mark.parametrize('name', factory.MODELS)
+def test_a_network_reads_each_of_its_settings(name):
+  config = getattr(models, name)()
+  assert config.name == name
+  network = factory.make_model(config)
+  assert set(config) - {'name', 'crop_width'} == {
+    field.name for field in dataclasses.fields(network)
+  } - {'parent', 'name'}
 
 
 def test_the_release_is_the_one_recipe_with_its_defects():
@@ -54,6 +67,8 @@ def test_every_setting_is_read():
   """By the name of its section, somewhere in the package but `validate.py`."""
   read = {tuple(chain[-2:]) for chain, _ in _chains()}
   for section, name in _leaves(default.get_config()):
+    if section == 'model':
+      continue  # by the networks: the test above
     owners = {section} | ALIASES.get(section, set())
     assert any((owner, name) in read for owner in owners), (section, name)
 
