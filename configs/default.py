@@ -132,8 +132,14 @@ def _stage() -> ml_collections.ConfigDict:
   s.frames = 30  # T, of a clip
   s.ordered = True  # a contiguous window; False: T frames of the sequence, any
   s.labelled_fraction = 1.0  # of the training data, for triplet steps
+  s.triplet_weight = 1.0  # of the triplet or consistency loss
   s.triplet = 'all'  # all | hard
   s.margin = 0.2
+  s.gamma = 0.0  # above 0: multi-view consistency, distances to the 1 + gamma
+  s.cross_entropy_weight = 0.0  # of the classifier's loss
+  s.logit_scale = 16.0  # multiplies the cosines of a BNNeck
+  s.label_smoothing = 0.1
+  s.freeze_batch_norm = False  # normalise by the running statistics
   s.optimizer = 'sgd'  # sgd | adam
   s.learning_rate = 0.03
   s.schedule = 'constant'  # constant | cosine | steps

@@ -60,9 +60,10 @@ def evaluate_case(options):
     ('buckets', mesh, options.batch_frames),
     ('one at a time', single, 1),
   ):
-    config.eval.batch_frames = batch_frames
-    embed = embedding.make_embedder(model, over, config, 'embedding')
-    run = lambda embed=embed: embed(variables, found)
+    embed = embedding.make_embedder(
+      model, over, 'embedding', config.model.crop_width, batch_frames
+    )
+    run = lambda embed=embed: embed(variables, found, config.eval.max_frames)
     first, _ = benchmark_common.seconds(run)
     seconds = benchmark_common.median_seconds(run, options.repeats)
     yield {

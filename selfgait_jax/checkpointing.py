@@ -28,25 +28,34 @@ def make_manifest(config, stage_name: str, start: str = '') -> dict:
   `start` is where the stage's first weights came from, '' for random ones.
   """
   stage = config[stage_name]
+  source = {
+    'program': f'selfgait_jax {__version__}',
+    'stage': stage_name,
+    'objective': stage.objective,
+    'pairs': stage.get('pairs', ''),
+    'identity_sampler': config.reference.pretrain_sampler,
+    'labelled_fraction': stage.labelled_fraction,
+    'steps': stage.steps,
+    'start': start,
+    'data': config.data.name,
+    'partition': config.data.partition,
+    'seed': config.seed,
+    'config_hash': runs.config_hash(config),
+  }
+  return describe(config.model.to_dict(), source)
+
+
+def describe(model: dict, source: dict) -> dict:
+  """The manifest of weights from anywhere.
+
+  `model` is all of `config.model`; `source` says where the weights come from.
+  """
   return {
     'format': FORMAT,
-    'model': config.model.to_dict(),
+    'model': model,
     'pixels': 'uint8 [T, 64, 64] cropped to crop_width, divided by 255',
     'embedding': 'embedding',
-    'source': {
-      'program': f'selfgait_jax {__version__}',
-      'stage': stage_name,
-      'objective': stage.objective,
-      'pairs': stage.get('pairs', ''),
-      'identity_sampler': config.reference.pretrain_sampler,
-      'labelled_fraction': stage.labelled_fraction,
-      'steps': stage.steps,
-      'start': start,
-      'data': config.data.name,
-      'partition': config.data.partition,
-      'seed': config.seed,
-      'config_hash': runs.config_hash(config),
-    },
+    'source': source,
   }
 
 
@@ -154,12 +163,9 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
   one checkpoint; the manifest's `checkpoint` names the one that was read.
   Raises UserError if there is none or it is damaged.
   """
-  step_dir = _find(pathlib.Path(path).absolute())
+  step_dir, manifest = read_manifest(path)
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
     try:
-      manifest = reader.restore(
-        step_dir, ocp.args.Composite(manifest=ocp.args.JsonRestore())
-      )['manifest']
       config = ml_collections.ConfigDict(manifest['model'])
       model = factory.make_model(config)
       abstract = states.variable_shapes(model, config.crop_width)
@@ -173,18 +179,48 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
         ),
       )['variables']
     except (OSError, ValueError, KeyError, TypeError) as error:
-      raise errors.UserError(
-        f'expected a complete selfgait_jax checkpoint in {step_dir}, found '
-        f'otherwise ({_first_line(error)}); choose another checkpoint'
-      ) from error
-  return variables, manifest | {'checkpoint': str(step_dir)}
+      raise _damaged(step_dir, error) from error
+  return variables, manifest
 
 
-def check_model(manifest: dict, config, path: str) -> None:
-  """Raises UserError unless the checkpoint's model is the config's."""
+def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
+  """(folder of the checkpoint, its manifest); path and errors as above."""
+  step_dir = _find(pathlib.Path(path).absolute())
+  with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+    try:
+      manifest = reader.restore(
+        step_dir, ocp.args.Composite(manifest=ocp.args.JsonRestore())
+      )['manifest']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+      raise _damaged(step_dir, error) from error
+  return step_dir, manifest | {'checkpoint': str(step_dir)}
+
+
+def adopt_model(config):
+  """The config, with the network of `init_from` where nothing is trained.
+
+  An evaluation takes a checkpoint as it is, whatever network the config is for.
+  """
+  if config.stages != 'evaluate' or not config.init_from:
+    return config
+  _, manifest = read_manifest(config.init_from)
+  settings = {
+    key: tuple(value) if isinstance(value, list) else value
+    for key, value in manifest['model'].items()
+  }
+  config = config.copy_and_resolve_references()
+  with config.unlocked():
+    config.model = ml_collections.ConfigDict(settings)
+  return config
+
+
+def check_model(manifest: dict, config, path: str, but_for=('dtype',)) -> None:
+  """Raises UserError unless the checkpoint's model is the config's.
+
+  The settings `but_for` may differ; the type of the compute always may.
+  """
   ours = config.model.to_dict()
-  # The type of the compute does not change what the parameters are.
-  names = [k for k in ours if k != 'dtype']
+  names = [name for name in ours if name not in but_for]
   plain = lambda v: list(v) if isinstance(v, (list, tuple)) else v
   for name in names:
     found = manifest['model'].get(name)
@@ -193,6 +229,13 @@ def check_model(manifest: dict, config, path: str) -> None:
         f'expected a checkpoint with model.{name}={ours[name]!r}, found '
         f'{found!r} in {path}; change config.model.{name} or the checkpoint'
       )
+
+
+def _damaged(step_dir, error):
+  return errors.UserError(
+    f'expected a complete selfgait_jax checkpoint in {step_dir}, found '
+    f'otherwise ({_first_line(error)}); choose another checkpoint'
+  )
 
 
 def _split(state):

@@ -8,24 +8,27 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import metrics, sharding, steps
+from selfgait_jax import errors, metrics, sharding, steps
 from selfgait_jax.data import input_pipeline
 from selfgait_jax.data.sequences import SequenceSet
 
 
-def make_embedder(model, mesh, config, output: str) -> Callable:
-  """(variables, sequences, rows=None, max_frames=None) -> float32 [N, P, D].
+def make_embedder(
+  model, mesh, output: str, crop_width: int, batch_frames: int
+) -> Callable:
+  """(variables, sequences, max_frames, rows=None) -> float32 [N, P, D].
 
-  `output` names one of the model's outputs. All frames of a sequence count (up
-  to `config.eval.max_frames`); the result does not depend on the batch a
-  sequence happens to be in, beyond float32 rounding.
+  `output` names one of the model's outputs, `batch_frames` is the most padded
+  frames of a device step. The first `max_frames` of a sequence count; the
+  result does not depend on the batch a sequence happens to be in, beyond
+  float32 rounding.
   """
   step = sharding.compile_embed(
     functools.partial(
       _one_output,
       output=output,
       model=model,
-      crop_width=config.model.crop_width,
+      crop_width=crop_width,
     ),
     mesh,
   )
@@ -33,16 +36,16 @@ def make_embedder(model, mesh, config, output: str) -> Callable:
   def embed(
     variables,
     sequences: SequenceSet,
+    max_frames: int,
     rows: Iterable[int] | None = None,
-    max_frames: int | None = None,
     title: str = '',
   ) -> np.ndarray:
     rows = np.arange(len(sequences)) if rows is None else np.asarray(rows)
     batches = input_pipeline.evaluation_batches(
       sequences,
       rows,
-      max_frames=max_frames or config.eval.max_frames,
-      batch_frames=config.eval.batch_frames,
+      max_frames=max_frames,
+      batch_frames=batch_frames,
       divisor=mesh.size,
     )
     place = {row: i for i, row in enumerate(rows)}
@@ -84,6 +87,12 @@ def standardise(embeddings: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 def _one_output(variables, frames, mask, *, output, model, crop_width):
-  return steps.embed_step(
+  outputs = steps.embed_step(
     variables, frames, mask, model=model, crop_width=crop_width
-  )[output]
+  )
+  if output not in outputs:
+    raise errors.UserError(
+      f'expected an output of the network out of {", ".join(outputs)}, found '
+      f'{output!r}; change config.eval.label_free_output'
+    )
+  return outputs[output]

@@ -1,6 +1,5 @@
 """What a trained stage is worth: rank-1 beside its floors, and the report."""
 
-import dataclasses
 import pathlib
 import time
 
@@ -56,12 +55,14 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   _log_row(*list(rows.items())[-1])
   for title, label_free, variables, origin in _rows(config, sources, random):
     output = config.eval.label_free_output if label_free else 'embedding'
-    embed = embedding.make_embedder(model, mesh, config, output)
-    found = embed(variables, test, title=title)
+    embed = _embedder(config, model, mesh, output)
+    found = embed(variables, test, config.eval.max_frames, title=title)
     if label_free and config.eval.standardise:
       train = load('train')
       sample = _unlabelled_sample(train, config)
-      found = embedding.standardise(found, embed(variables, sample))
+      found = embedding.standardise(
+        found, embed(variables, sample, SAMPLE_FRAMES)
+      )
     rows[title] = _score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
@@ -89,7 +90,7 @@ def make_probe(config, sequences, model, mesh):
   held_out = sequences.select(splits.probe_rows(sequences, config))
   sample = _unlabelled_sample(sequences, config)
   embedders = {
-    name: embedding.make_embedder(model, mesh, config, name)
+    name: _embedder(config, model, mesh, name)
     for name in {'embedding', config.eval.label_free_output}
   }
 
@@ -98,9 +99,11 @@ def make_probe(config, sequences, model, mesh):
     name = config.eval.label_free_output if label_free else 'embedding'
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     embed = embedders[name]
-    found = embed(variables, held_out, max_frames=config.log.probe_frames)
+    found = embed(variables, held_out, config.log.probe_frames)
     if label_free and config.eval.standardise:
-      found = embedding.standardise(found, embed(variables, sample))
+      found = embedding.standardise(
+        found, embed(variables, sample, SAMPLE_FRAMES)
+      )
     scores = _score(config, found, held_out)['metrics']
     ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
     return {'rank1': next(iter(ranks.values()))} | ranks
@@ -108,13 +111,17 @@ def make_probe(config, sequences, model, mesh):
   return probe
 
 
+def _embedder(config, model, mesh, output):
+  return embedding.make_embedder(
+    model, mesh, output, config.model.crop_width, config.eval.batch_frames
+  )
+
+
 def _unlabelled_sample(train, config):
-  """Sequences of the label-free training data, cut to a few frames."""
+  """Some sequences of the label-free training data."""
   rows = splits.training_rows(train, config, config.pretrain).unlabelled
   rows = np.random.default_rng(config.seed).permutation(rows)[:SAMPLE]
-  sample = train.select(rows)
-  lengths = np.minimum(sample.lengths, SAMPLE_FRAMES)
-  return dataclasses.replace(sample, lengths=lengths)
+  return train.select(rows)
 
 
 def _sources(config, workdir):
@@ -157,7 +164,7 @@ def _title(origin):
   """What the checkpoint itself says it is, not what the config says now."""
   objective = origin.get('objective')
   if objective is None:  # not trained by this program
-    return f'checkpoint {origin["checkpoint"]}'
+    return f'{origin["kind"]} of {origin["file"]}'
   step, last = origin['step'], origin['steps']
   part = '' if step in (None, last) else f', step {step}/{last}'
   if objective == 'joint':

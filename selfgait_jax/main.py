@@ -12,6 +12,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from selfgait_jax import (
+  checkpointing,
   command_line,
   errors,
   evaluate,
@@ -49,6 +50,7 @@ def main(argv):
 
 def run(config, workdir: pathlib.Path) -> None:
   """Runs `config.stages` in order; finished ones are passed over."""
+  config = checkpointing.adopt_model(config)
   validate.check(config)
   with workspace.claim(workdir):
     workspace.record(config, workdir)

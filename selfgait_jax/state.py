@@ -6,8 +6,6 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import selfgait
-
 
 @flax.struct.dataclass
 class TrainState:
@@ -15,8 +13,8 @@ class TrainState:
 
   Attributes:
     step: int32 scalar.
-    params: {module: float32 tensors} of the online network.
-    batch_stats: running statistics of the online heads.
+    params: {module: float32 tensors} of the (online) network.
+    batch_stats: its running statistics, by module.
     target_params: the slowly moving copies; {} in a supervised stage.
     target_batch_stats: from the target's own forward passes, never averaged.
     opt_state: {module: optimiser state}.
@@ -40,11 +38,13 @@ def variable_shapes(model, crop_width: int) -> dict:
   return jax.eval_shape(_init(model, crop_width), jax.random.key(0))
 
 
-def create_state(variables, optimizer, with_target: bool) -> TrainState:
-  """The state before the first step; the target starts equal to the online."""
+def create_state(variables, optimizer, target_modules=()) -> TrainState:
+  """The state before the first step; the target starts equal to the online.
+
+  `target_modules` are the top-level modules that have a slowly moving copy.
+  """
   params, stats = dict(variables['params']), dict(variables['batch_stats'])
-  names = selfgait.TARGET_MODULES if with_target else ()
-  pick = lambda tree: {name: tree[name] for name in names if name in tree}
+  pick = lambda tree: {n: tree[n] for n in target_modules if n in tree}
   # A copy: the step donates its input, and no buffer may be donated twice.
   copy = lambda tree: jax.tree.map(jnp.copy, tree)
   return TrainState(
@@ -65,4 +65,9 @@ def _compiled_init(model, crop_width):
 
 
 def _init(model, crop_width):
-  return lambda key: model.init(key, jnp.zeros((1, 1, 64, crop_width)))
+  def init(key):
+    found = model.init(key, jnp.zeros((1, 1, 64, crop_width)))
+    # Some networks have no normalisation.
+    return {name: found.get(name, {}) for name in ('params', 'batch_stats')}
+
+  return init

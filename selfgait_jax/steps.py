@@ -12,7 +12,6 @@ import optax
 
 from selfgait_jax import augment, losses
 from selfgait_jax import optimizer as optimizers
-from selfgait_jax.models import selfgait
 
 
 def pretrain_step(state, batch, *, model, optimizer, config, stage):
@@ -58,24 +57,41 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
 
 
 def supervised_step(state, batch, *, model, optimizer, config, stage):
-  """Triplet loss on labelled clips; the heads rest."""
+  """Triplet or consistency loss, cross-entropy, or both, on labelled clips.
+
+  Modules of the label-free objectives rest. A batch of clips of unequal length
+  has a `mask`; what is False in it does not count, batch statistics included.
+  """
   clips = _augment(batch['clip'], _step_key(config, state.step), config)
   joint = stage.objective == 'joint'
   if config.reference.frame_split and joint and predicts(stage):
     clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
-  active = [m for m in selfgait.EMBEDDING_MODULES if m in state.params]
+  moving = {
+    name: params
+    for name, params in state.params.items()
+    if name not in model.LABEL_FREE_MODULES
+  }
 
-  def loss_fn(params):
-    embedding = model.apply({'params': params}, clips, method='embed')
-    loss, metrics = losses.triplet_loss(
-      embedding, batch['label'], stage.margin, stage.triplet
+  def loss_fn(moving):
+    variables = {
+      'params': state.params | moving,
+      'batch_stats': state.batch_stats,
+    }
+    out, updates = model.apply(
+      variables,
+      clips,
+      batch.get('mask'),
+      not stage.freeze_batch_norm,
+      mutable=['batch_stats'],
     )
-    return loss, (metrics, embedding)
+    loss, metrics = _label_loss(out, batch['label'], stage)
+    return loss, (metrics, out['embedding'], updates.get('batch_stats', {}))
 
   gradient = jax.value_and_grad(loss_fn, has_aux=True)
-  moving = {name: state.params[name] for name in active}
-  (loss, (metrics, outputs)), grads = gradient(moving)
+  (loss, (metrics, outputs, stats)), grads = gradient(moving)
   state, norms = _update(state, grads, optimizer)
+  stats = {name: value for name, value in stats.items() if name in moving}
+  state = state.replace(batch_stats=state.batch_stats | stats)
   metrics |= norms | {'loss': loss}
   if state.target_params:
     state, metrics['target_momentum'] = _move_target(state, stage)
@@ -92,6 +108,30 @@ def embed_step(variables, frames, mask, *, model, crop_width):
   """All outputs for whole sequences: uint8 [B, T, 64, 64], bool [B, T]."""
   clips = augment.crop_frames(frames, crop_width)
   return model.apply(variables, clips, mask)
+
+
+def _label_loss(out, labels, stage):
+  """The weighted losses of a labelled batch."""
+  total, metrics = 0.0, {}
+  if stage.triplet_weight:
+    embedding = out['embedding']
+    if stage.gamma:
+      loss, metrics = losses.multi_view_consistency_loss(
+        embedding, labels, stage.margin, stage.gamma
+      )
+    else:
+      loss, metrics = losses.triplet_loss(
+        embedding, labels, stage.margin, stage.triplet
+      )
+    metrics['triplet_loss'] = loss
+    total += stage.triplet_weight * loss
+  if stage.cross_entropy_weight:
+    loss, extra = losses.cross_entropy_loss(
+      out['logits'], labels, stage.logit_scale, stage.label_smoothing
+    )
+    metrics |= extra | {'cross_entropy_loss': loss}
+    total += stage.cross_entropy_weight * loss
+  return total, metrics
 
 
 def _view_loss(out, target, config, stage):

@@ -15,6 +15,7 @@ from selfgait_jax import (
   runs,
   sharding,
   steps,
+  transfer,
   watch,
 )
 from selfgait_jax import optimizer as optimizers
@@ -189,15 +190,18 @@ def _initial_state(
   )
   label_free = stage.objective != 'supervised'
   build = functools.partial(
-    states.create_state, optimizer=optimizer, with_target=label_free
+    states.create_state,
+    optimizer=optimizer,
+    target_modules=model.TARGET_MODULES if label_free else (),
   )
   if checkpoints.latest_step() is not None:
     state = checkpoints.restore(jax.eval_shape(build, variables), same)
     logging.info('%s: goes on after step %d', stage_name, int(state.step))
     return state
   if source:
-    variables, manifest = checkpointing.load_variables(source, same)
-    checkpointing.check_model(manifest, config, source)
+    found, manifest = checkpointing.load_variables(source, same)
+    checkpointing.check_model(manifest, config, source, transfer.HEAD_SETTINGS)
+    variables = transfer.start_from(found, variables, manifest['checkpoint'])
     logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
     done, planned = manifest.get('step'), manifest['source'].get('steps')
     if planned and done < planned:

@@ -3,13 +3,14 @@
 import math
 
 from selfgait_jax import errors, protocols, retrieval, runs, steps
+from selfgait_jax.models import factory
 
 CHOICES = {
   'data.partition': ('standard', 'development'),
   'data.loader': ('tfdata', 'array'),
   'data.unlabelled_by': ('subject', 'sequence'),
   'data.labelled_by': ('subject', 'sequence'),
-  'model.name': ('selfgait',),
+  'model.name': tuple(factory.MODELS),
   'model.dtype': ('float32', 'bfloat16'),
   # Without a gallery a protocol needs a probe list, which no setting gives yet.
   'eval.protocol': tuple(
@@ -42,9 +43,6 @@ RANGES = {
   'synthetic.test_subjects': COUNT,
   'synthetic.frames': COUNT,
   'synthetic.seed': ANY,
-  'model.embedding_dim': COUNT,
-  'model.projector_hidden': COUNT,
-  'model.projector_dim': COUNT,
   'model.crop_width': (1, 64),
   'augment.flip': SHARE,
   'augment.shift': SHARE,
@@ -67,6 +65,18 @@ RANGES = {
   'log.probe_subjects': COUNT,
   'log.profile_at_step': ANY,
 }
+# Of the networks that have them.
+MODEL_CHOICES = {
+  'mode': ('2d', '3d', 'p3d'),
+  'head': ('predictor', 'linear'),
+}
+MODEL_RANGES = {
+  'embedding_dim': COUNT,
+  'projector_hidden': COUNT,
+  'projector_dim': COUNT,
+  'halving': (0, 4),
+  'classes': ANY,
+}
 STAGE_RANGES = {
   'steps': COUNT,
   'frames': COUNT,
@@ -74,6 +84,11 @@ STAGE_RANGES = {
   'batch_sequences': COUNT,
   'labelled_fraction': (math.ulp(0), 1),
   'margin': ANY,
+  'triplet_weight': ANY,
+  'gamma': ANY,
+  'cross_entropy_weight': ANY,
+  'logit_scale': ABOVE_0,
+  'label_smoothing': (0, 1),
   'learning_rate': ANY,
   'warmup_steps': ANY,
   'momentum': SHARE,
@@ -102,33 +117,45 @@ def check(config) -> None:
 
 
 def _check_model(model):
-  for key in ('widths', 'bins'):
-    for number in model[key] or ('nothing',):
-      if not isinstance(number, int) or number < 1:
+  for key, allowed in MODEL_CHOICES.items():
+    if key in model:
+      _expect(f'model.{key}', model[key], allowed)
+  for key, bounds in MODEL_RANGES.items():
+    if key in model:
+      _expect_between(f'model.{key}', model[key], bounds)
+  for key, lowest in (
+    ('widths', 1),
+    ('bins', 1),
+    ('layers', 1),
+    ('halvings', 0),
+  ):
+    for number in model.get(key, (1,)) or ('nothing',):
+      if not isinstance(number, int) or number < lowest:
         raise errors.UserError(
-          f'expected config.model.{key} to hold whole numbers from 1, found '
-          f'{number!r}; change config.model.{key}'
+          f'expected config.model.{key} to hold whole numbers from {lowest}, '
+          f'found {number!r}; change config.model.{key}'
         )
-  halvings = 2 ** (len(model.widths) - 1)
+  # Set networks halve between pairs of convolutions, the others twice.
+  pairs = model.name in ('selfgait', 'gaitset')
+  halvings = 2 ** (len(model.widths) - 1) if pairs else 4
   if 64 % halvings or model.crop_width % halvings:
     raise errors.UserError(
-      f'expected config.model.crop_width to be divisible by {halvings}, once '
-      f'by 2 between pairs of convolutions, found {model.crop_width}; change '
+      f'expected config.model.crop_width to be divisible by {halvings}, by '
+      f'which {model.name} divides the map, found {model.crop_width}; change '
       'config.model.crop_width or widths'
     )
-  if model.use_motion and model.widths[-1] < 4:
+  if model.get('use_motion', False) and model.widths[-1] < 4:
     raise errors.UserError(
       'expected the last of config.model.widths to be at least 4, which the '
       f'motion block divides by 4, found {model.widths[-1]}; change '
       'config.model.widths'
     )
-  rows, top = 64 // halvings, max(model.bins)
-  if rows % top or any(
-    top % b or (top // b).bit_count() != 1 for b in model.bins
-  ):
+  rows, bins = 64 // halvings, model.get('bins', (1,))
+  top = max(bins)
+  if rows % top or any(top % b or (top // b).bit_count() != 1 for b in bins):
     raise errors.UserError(
       f'expected config.model.bins to halve down from a divisor of {rows} '
-      f'rows, found {tuple(model.bins)}; change config.model.bins'
+      f'rows, found {tuple(bins)}; change config.model.bins'
     )
 
 
@@ -157,12 +184,39 @@ def _check_stage(config, name, stages):
       'expected rising numbers of steps at which the rate falls, found '
       f'{tuple(stage.milestones)}; change config.{name}.milestones or schedule'
     )
+  if stage.objective in ('supervised', 'joint'):
+    _check_labelled(config, name)
   if stage.objective != 'supervised':
     _check_label_free(config, name)
 
 
+def _check_labelled(config, name):
+  stage = config[name]
+  if not stage.triplet_weight and not stage.cross_entropy_weight:
+    raise errors.UserError(
+      f'expected a loss for {name}, found triplet_weight and '
+      f'cross_entropy_weight both 0; change config.{name}.triplet_weight'
+    )
+  if stage.cross_entropy_weight and not config.model.get('classes', 0):
+    raise errors.UserError(
+      f'expected a network with a classifier for {name}.cross_entropy_weight='
+      f'{stage.cross_entropy_weight}, found {config.model.name} without one; '
+      f'set config.{name}.cross_entropy_weight=0 or config.model.classes'
+    )
+  if stage.gamma and stage.triplet == 'hard':
+    raise errors.UserError(
+      f'expected {name}.triplet=all with gamma={stage.gamma} (the consistency '
+      f"loss is of all triplets), found 'hard'; change config.{name}.triplet"
+    )
+
+
 def _check_label_free(config, name):
   stage = config[name]
+  if not factory.make_model(config.model).TARGET_MODULES:
+    raise errors.UserError(
+      f'expected a network with projection heads for {name}, found '
+      f'{config.model.name} without; change config.stages or config.model'
+    )
   if not stage.cosine_weight and not stage.infonce_weight:
     raise errors.UserError(
       f'expected a loss for {name}, found cosine_weight and infonce_weight '

@@ -21,7 +21,14 @@ ALIASES = {
   **dict.fromkeys(runs.STAGES, {'stage'}),
 }
 # What a ConfigDict, or its dictionary, offers besides keys.
-METHODS = {'to_dict', 'to_json_best_effort', 'pop', 'get'}
+METHODS = {
+  'copy_and_resolve_references',
+  'get',
+  'pop',
+  'to_dict',
+  'to_json_best_effort',
+  'unlocked',
+}
 
 
 def _recipes(module):

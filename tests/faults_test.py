@@ -176,7 +176,9 @@ def _load(workdir, step):
   model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(config.pretrain)
   like = jax.eval_shape(
-    lambda variables: states.create_state(variables, optimizer, True),
+    lambda variables: states.create_state(
+      variables, optimizer, model.TARGET_MODULES
+    ),
     states.variable_shapes(model, config.model.crop_width),
   )
   manifest = checkpointing.make_manifest(config, 'pretrain')

@@ -41,9 +41,13 @@ def _gap(training, held_out, workdir):
   train.train(config, workdir, 'train', training)
   variables, _ = checkpointing.load_variables(str(workdir / 'train'))
   embed = embedding.make_embedder(
-    factory.make_model(config.model), sharding.make_mesh(), config, 'embedding'
+    factory.make_model(config.model),
+    sharding.make_mesh(),
+    'embedding',
+    config.model.crop_width,
+    config.eval.batch_frames,
   )
-  found = embed(variables, held_out)
+  found = embed(variables, held_out, config.eval.max_frames)
   distance = retrieval.pairwise_distance(found, found)
   same = held_out.labels[:, None] == held_out.labels
   across = held_out.views[:, None] != held_out.views

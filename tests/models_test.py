@@ -205,9 +205,7 @@ def test_frames_order_matters_to_the_motion_block_alone(small):
   )
   still = model.clone(use_motion=False)
   for network, moves in ((model, True), (still, False)):
-    embed = lambda c, network=network: network.apply(
-      variables, c, method='embed'
-    )
+    embed = lambda c, network=network: network.apply(variables, c)['embedding']
     error = _error(embed(clips[:, order]), embed(clips))
     assert (error > 1e-3) == moves, error
     assert moves or error < 1e-6
@@ -245,13 +243,11 @@ def test_embedding_does_not_depend_on_the_batch(small):
   )
   found = []
   for batch_frames in (1, 60, 10_000):
-    config = config.copy_and_resolve_references()
-    config.eval.batch_frames = batch_frames
     embed = embedding.make_embedder(
-      model, sharding.make_mesh(), config, 'embedding'
+      model, sharding.make_mesh(), 'embedding', 44, batch_frames
     )
-    found.append(embed(variables, data))
-  alone = embed(variables, data, rows=[3])
+    found.append(embed(variables, data, 720))
+  alone = embed(variables, data, 720, rows=[3])
   assert found[0].shape == (9, 7, 8) and found[0].dtype == np.float32
   for other in found[1:]:
     assert _error(other, found[0]) < 1e-5

@@ -56,7 +56,9 @@ def _train(config, kind, devices, count=3):
   mesh = sharding.make_mesh(jax.devices()[:devices])
   variables = states.init_variables(model, jax.random.key(0), 44)
   state = states.create_state(
-    variables, optimizer, with_target=kind == 'label_free'
+    variables,
+    optimizer,
+    model.TARGET_MODULES if kind == 'label_free' else (),
   )
   state = jax.device_put(state, sharding.replicated(mesh))
   compiled = sharding.compile_step(

@@ -6,20 +6,20 @@ import jax.numpy as jnp
 
 from selfgait_jax.models import heads, layers, set_encoder, temporal
 
-# The modules that have a slowly moving copy; the motion block and the predictor
-# belong to the online branch alone.
-TARGET_MODULES = ('encoder', 'part_linear', 'projector')
-# The modules that the gait embedding passes through.
-EMBEDDING_MODULES = ('encoder', 'motion', 'part_linear')
-
 
 class SelfGait(nn.Module):
   """Set encoder, micro-motion block, part-wise linear map and BYOL heads.
 
   Liu et al., ICASSP 2021 (arXiv:2103.14811); EchoItLiu/SelfGait. The same
-  module serves both branches: `target` touches only `TARGET_MODULES`.
+  module serves both branches: `target_views` touches only `TARGET_MODULES`.
   Attributes are those of `config.model`.
   """
+
+  # The modules that have a slowly moving copy; the motion block and the
+  # predictor belong to the online branch alone.
+  TARGET_MODULES = ('encoder', 'part_linear', 'projector')
+  # The modules that the gait embedding does not pass through.
+  LABEL_FREE_MODULES = ('projector', 'predictor')
 
   widths: tuple[int, ...] = (32, 64, 128)
   bins: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -90,10 +90,6 @@ class SelfGait(nn.Module):
     embedding = embedding.reshape(*clips.shape[:2], *embedding.shape[1:])
     views = range(clips.shape[1])
     return jnp.stack([self.projector(embedding[:, v], True) for v in views], 1)
-
-  def embed(self, clips: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-    """The gait embedding alone: [B, T, H, W] -> float32 [B, P, D]."""
-    return self.part_linear(self.pool(clips, mask))
 
   def pool(self, clips: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     """The online branch up to the maximum over time: float32 [B, P, C]."""

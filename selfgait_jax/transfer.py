@@ -1,0 +1,63 @@
+"""The start of a stage from a checkpoint of the same trunk, heads apart."""
+
+from collections.abc import Mapping
+
+from absl import logging
+from flax import traverse_util
+
+from selfgait_jax import errors
+
+# Settings that another head may differ in; the trunk must be the same.
+HEAD_SETTINGS = (
+  'classes',
+  'dtype',  # of the compute: parameters do not change
+  'head',
+  'neck',
+  'projector_dim',
+  'projector_hidden',
+  'use_emb2',
+)
+
+
+def start_from(found: Mapping, fresh: Mapping, path: str) -> dict:
+  """`fresh` variables with every tensor that `found` has in the same shape.
+
+  What was loaded, newly initialised and ignored is logged by name, so that a
+  fine-tuning that lost a head says so.
+
+  Args:
+    found: variables of the checkpoint: {'params': ..., 'batch_stats': ...}.
+    fresh: random variables of the stage's network.
+    path: of the checkpoint, for the words.
+
+  Raises:
+    UserError: a tensor of the trunk (`encoder`) is missing or of another shape.
+  """
+  old, new = (traverse_util.flatten_dict(dict(tree)) for tree in (found, fresh))
+  fits = lambda key: key in old and old[key].shape == new[key].shape
+  merged = {key: old[key] if fits(key) else new[key] for key in new}
+  fresh_keys = [key for key in new if not fits(key)]
+  lost = [key for key in fresh_keys if 'encoder' in key[:2]]
+  if lost:
+    raise errors.UserError(
+      f'expected the encoder of this config in {path}, found '
+      f'{_describe(lost[0], old)} where {_describe(lost[0], new)} should be '
+      f'({len(lost)} tensors differ); change config.model or the checkpoint'
+    )
+  logging.info('%s: %d tensors loaded', path, len(new) - len(fresh_keys))
+  for key in sorted(fresh_keys):
+    logging.warning(
+      'newly initialised: %s (the checkpoint has %s)',
+      _describe(key, new),
+      _describe(key, old),
+    )
+  for key in sorted(set(old) - set(new)):
+    logging.warning('ignored: %s', _describe(key, old))
+  merged = traverse_util.unflatten_dict(merged)
+  return {name: merged.get(name, {}) for name in fresh}
+
+
+def _describe(key, tree):
+  if key not in tree:
+    return 'none'
+  return f'{"/".join(key)} {tuple(tree[key].shape)}'

@@ -1,0 +1,79 @@
+"""The public calls: a checkpoint in, embeddings out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import selfgait_jax
+from configs import synthetic
+from selfgait_jax import augment, checkpointing, errors
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax.models import factory
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+  """(model, variables, the folder of their checkpoint)."""
+  config = synthetic.get_config('smoke')
+  model = factory.make_model(config.model)
+  variables = states.init_variables(model, jax.random.key(0), 44)
+  optimizer = optimizers.make_optimizer(config.train)
+  folder = tmp_path_factory.mktemp('run') / 'train'
+  manifest = checkpointing.make_manifest(config, 'train')
+  checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
+  checkpoints.save(states.create_state(variables, optimizer), None)
+  checkpoints.wait()
+  return model, variables, folder
+
+
+@pytest.fixture(scope='module')
+def clips():
+  rng = np.random.default_rng(0)
+  return [
+    rng.integers(0, 256, (length, 64, 64), np.uint8) for length in (3, 9, 1, 4)
+  ]
+
+
+def test_embeds_what_the_network_embeds(saved, clips):
+  model, variables, folder = saved
+  embedder = selfgait_jax.load_embedder(str(folder))
+  found = embedder.embed(clips)
+  assert found.shape == (4, 7, 8) and found.dtype == np.float32
+  assert embedder.manifest['model']['name'] == 'selfgait'
+  for row, clip in enumerate(clips):
+    frames = augment.crop_frames(jnp.asarray(clip[None]))
+    expected = np.asarray(model.apply(variables, frames)['embedding'][0])
+    error = np.abs(found[row] - expected).max() / np.abs(expected).max()
+    assert error < 1e-5
+
+
+def test_cut_silhouettes_are_the_same_silhouettes(saved, clips):
+  embedder = selfgait_jax.load_embedder(str(saved[-1]))
+  cut = [clip[:, :, 10:54] for clip in clips]
+  mixed = [cut[0], clips[1], cut[2], clips[3]]
+  np.testing.assert_array_equal(embedder.embed(mixed), embedder.embed(clips))
+
+
+@pytest.mark.parametrize(
+  'clip',
+  [
+    np.zeros((4, 64, 64), np.float32),
+    np.zeros((4, 128, 88), np.uint8),
+    np.zeros((4, 64, 50), np.uint8),
+    np.zeros((0, 64, 64), np.uint8),
+    np.zeros((64, 64), np.uint8),
+    np.ones((4, 64, 64), np.uint8),
+  ],
+)
+def test_other_arrays_are_refused(saved, clips, clip):
+  embedder = selfgait_jax.load_embedder(str(saved[-1]))
+  with pytest.raises(errors.UserError, match='^expected .* at 1; '):
+    embedder.embed([clips[0], clip])
+
+
+def test_nothing_to_embed_is_an_error(saved):
+  embedder = selfgait_jax.load_embedder(str(saved[-1]))
+  with pytest.raises(errors.UserError, match='at least one clip'):
+    embedder.embed([])
