@@ -143,6 +143,7 @@ def _stage() -> ml_collections.ConfigDict:
   s.optimizer = 'sgd'  # sgd | adam
   s.learning_rate = 0.03
   s.schedule = 'constant'  # constant | cosine | steps
+  s.rate_factors = ''  # e.g. 'encoder/stem=0,neck=10', of the learning rate
   s.warmup_steps = 0
   s.milestones = ()  # `steps`: the rate falls tenfold at each
   s.momentum = 0.9  # sgd

@@ -7,6 +7,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
+from flax import traverse_util
+
+from selfgait_jax import errors
 
 
 class Optimizer(NamedTuple):
@@ -48,12 +51,14 @@ def make_optimizer(stage: ml_collections.ConfigDict) -> Optimizer:
       clip = optax.clip_by_global_norm(stage.clip_norm)
       grads, _ = clip.update(grads, clip.init(grads))
     params, opt_state = dict(params), dict(opt_state)
-    rate = schedule(step)
+    rate, factors = schedule(step), rate_factors(stage, params)
     for name, grad in grads.items():
       direction, opt_state[name] = transform.update(
         grad, opt_state[name], params[name]
       )
-      descent = jax.tree.map(lambda d: -rate * d, direction)
+      descent = jax.tree.map(
+        lambda d, f: -rate * f * d, direction, factors[name]
+      )
       params[name] = optax.apply_updates(params[name], descent)
     return params, opt_state
 
@@ -75,6 +80,41 @@ def make_schedule(stage: ml_collections.ConfigDict) -> Callable:
     return main
   rise = optax.linear_schedule(0.0, peak, warmup)
   return optax.join_schedules([rise, main], [warmup])
+
+
+def rate_factors(stage: ml_collections.ConfigDict, params: dict) -> dict:
+  """What each tensor's learning rate is multiplied by, in the form of `params`.
+
+  `stage.rate_factors` lists 'path=factor' with commas between; a path stands
+  for all below it and the longest one counts.
+
+  Raises:
+    UserError: an entry is no such pair, or nothing stands under its path.
+  """
+  factors = {}
+  for entry in filter(None, stage.rate_factors.split(',')):
+    path, _, factor = entry.partition('=')
+    try:
+      factors[tuple(path.strip().split('/'))] = float(factor)
+    except ValueError:
+      raise errors.UserError(
+        f"expected rate_factors like 'encoder/stem=0,neck=10', found {entry!r};"
+        ' change the stage’s rate_factors'
+      ) from None
+  flat = traverse_util.flatten_dict(params)
+  for path in factors:
+    if not any(key[: len(path)] == path for key in flat):
+      raise errors.UserError(
+        f'expected parameters under {"/".join(path)!r} of rate_factors, found '
+        f'{", ".join(sorted(params))}; change the stage’s rate_factors'
+      )
+  longest_first = sorted(factors.items(), key=lambda item: -len(item[0]))
+
+  def factor_of(key):
+    under = (f for path, f in longest_first if key[: len(path)] == path)
+    return next(under, 1.0)
+
+  return traverse_util.unflatten_dict({key: factor_of(key) for key in flat})
 
 
 def target_momentum(stage: ml_collections.ConfigDict, step) -> jax.Array:

@@ -4,6 +4,7 @@ import functools
 import pathlib
 
 import jax
+import numpy as np
 from absl import logging
 
 from selfgait_jax import (
@@ -56,6 +57,8 @@ def train(
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
   runs.write_json(directory / 'subset.json', subset.names)
+
+  _check_classes(config, stage_name, sequences, subset)
 
   # Model, state and checkpoints.
   model = factory.make_model(config.model)
@@ -161,6 +164,18 @@ def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
           'command goes on from here'
         )
     checkpoints.wait()
+
+
+def _check_classes(config, stage_name, sequences, subset):
+  if not config[stage_name].cross_entropy_weight:
+    return
+  subjects = len(np.unique(sequences.subjects[subset.labelled]))
+  if config.model.classes != subjects:
+    raise errors.UserError(
+      f'expected config.model.classes={subjects}, one for each labelled subject '
+      f'of {stage_name}, found {config.model.classes}; change '
+      'config.model.classes'
+    )
 
 
 def _source(config, workdir, stage) -> str:

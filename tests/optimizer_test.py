@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from configs import default
+from selfgait_jax import errors
 from selfgait_jax import optimizer as optimizers
 
 
@@ -163,3 +164,22 @@ def test_target_momentum():
   rising = _stage(target_momentum=0.9, target_schedule='cosine')
   found = [optimizers.target_momentum(rising, step) for step in (0, 50, 100)]
   np.testing.assert_allclose(found, [0.9, 0.95, 1.0], rtol=1e-6)
+
+
+def test_rate_factors_hold_for_all_below_a_path():
+  stage = _stage(weight_decay=0.1, rate_factors='encoder=0.5,encoder/bias=0')
+  start, (moved, _) = _params()['encoder'], _run(stage, steps=1)
+  moved = moved['encoder']
+  np.testing.assert_array_equal(moved['bias'], start['bias'])
+  whole, _ = _run(_stage(weight_decay=0.1), steps=1)
+  np.testing.assert_allclose(
+    moved['kernel'] - start['kernel'],
+    0.5 * (whole['encoder']['kernel'] - start['kernel']),
+    rtol=1e-4,
+  )
+
+
+@pytest.mark.parametrize('factors', ['encoder', 'encoder=fast', 'motion=0'])
+def test_rate_factors_that_mean_nothing_are_an_error(factors):
+  with pytest.raises(errors.UserError, match='^expected .*, found .*; '):
+    _run(_stage(rate_factors=factors))
