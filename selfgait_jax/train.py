@@ -172,9 +172,8 @@ def _check_classes(config, stage_name, sequences, subset):
   subjects = len(np.unique(sequences.subjects[subset.labelled]))
   if config.model.classes != subjects:
     raise errors.UserError(
-      f'expected config.model.classes={subjects}, one for each labelled subject '
-      f'of {stage_name}, found {config.model.classes}; change '
-      'config.model.classes'
+      f'expected config.model.classes={subjects}, the labelled subjects of '
+      f'{stage_name}, found {config.model.classes}; change config.model.classes'
     )
 
 

@@ -84,7 +84,9 @@ def test_no_unknown_setting_is_asked_for():
   """What the package reads of the config and of its sections is there."""
   config = default.get_config().to_dict()
   stage = config['pretrain'] | config['train']
-  # Functions of `config.model` alone call it config too.
+  # Settings of any network; functions of `config.model` call it config too.
+  for name in factory.MODELS:
+    config['model'] |= getattr(models, name)().to_dict()
   roots = {'config': config['model'] | config, 'stage': stage}
   roots['log'] = config['log']
   asked = 0
