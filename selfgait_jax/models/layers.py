@@ -115,6 +115,11 @@ def blank(x: jax.Array, mask: jax.Array | None, value: float = 0) -> jax.Array:
   return x if mask is None else jnp.where(_wide(mask, x.ndim), x, value)
 
 
+def accurate(x: jax.Array) -> jax.Array:
+  """`x` in float32, or float64 where it is: what follows the trunk is kept."""
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 class PartLinear(nn.Module):
   """One matrix a part, no bias: [B, P, C] -> float32 [B, P, D].
 
@@ -132,7 +137,7 @@ class PartLinear(nn.Module):
     kernel = self.param('kernel', _part_xavier, shape)
     if self.unit:
       kernel = unit_length(kernel, axis=1)
-    return jnp.einsum('bpc,pcd->bpd', _accurate(x), kernel)
+    return jnp.einsum('bpc,pcd->bpd', accurate(x), kernel)
 
 
 class BatchNorm(nn.Module):
@@ -167,7 +172,7 @@ class BatchNorm(nn.Module):
     mean_0, var_0 = nn.initializers.zeros, nn.initializers.ones
     running_mean = self.variable('batch_stats', 'mean', mean_0, None, width)
     running_var = self.variable('batch_stats', 'var', var_0, None, width)
-    dtype, x = x.dtype, _accurate(x)
+    dtype, x = x.dtype, accurate(x)
     if train:
       axes = tuple(range(x.ndim - self.feature_axes))
       where = None if mask is None else _wide(mask, x.ndim)
@@ -198,7 +203,7 @@ class BNNeck(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
     """[B, P, C] -> (unit feature [B, P, C], cosines [B, P, K]), float32."""
-    x = BatchNorm(2, around_one, name='norm')(_accurate(x), train)
+    x = BatchNorm(2, around_one, name='norm')(accurate(x), train)
     x = unit_length(x)
     return x, PartLinear(self.classes, unit=True, name='classify')(x)
 
@@ -231,11 +236,6 @@ def _part_xavier(key, shape, dtype=jnp.float32):
   parts, inputs, outputs = shape
   bound = (6 / (inputs * outputs + parts * outputs)) ** 0.5
   return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-
-def _accurate(x):
-  """float32, or float64 where the input is."""
-  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _wide(mask, ndim):

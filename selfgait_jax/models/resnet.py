@@ -1,5 +1,7 @@
 """The residual frame network of GaitBase: a ResNet with nine layers or more."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,28 @@ import jax.numpy as jnp
 from selfgait_jax.models import layers
 
 STRIDES = (1, 2, 2, 1)  # of the four stages
+
+
+def pool(
+  encoder: nn.Module,
+  bins: Sequence[int],
+  clips: jax.Array,
+  mask: jax.Array | None,
+  train: bool,
+) -> jax.Array:
+  """Parts of the maximum over time: [B, T, H, W] -> float32 [B, P, C].
+
+  Args:
+    encoder: a `ResNet9` of the calling module.
+    bins: strips of each pyramid level.
+    clips: float in [0, 1].
+    mask: bool [B, T], the valid frames; None if all are.
+    train: normalise with the statistics of the batch.
+  """
+  frames = layers.fold(clips)[..., None].astype(encoder.dtype)
+  maps = encoder(frames, train, None if mask is None else mask.reshape(-1))
+  peak = layers.temporal_max(layers.unfold(maps, len(clips)), mask)
+  return layers.horizontal_pyramid(layers.accurate(peak), bins)
 
 
 class ResNet9(nn.Module):
@@ -19,11 +43,13 @@ class ResNet9(nn.Module):
     widths: channels of the four stages; the stem has those of the first.
     layers: blocks of each stage.
     dtype: of the compute; parameters are float32.
+    strides: of each stage; fewer stages than four have fewer of each.
   """
 
   widths: tuple[int, ...]
   layers: tuple[int, ...]
   dtype: jnp.dtype
+  strides: tuple[int, ...] = STRIDES
 
   @nn.compact
   def __call__(
@@ -33,7 +59,7 @@ class ResNet9(nn.Module):
     x = layers.conv(self.widths[0], (3, 3), self.dtype, name='stem')(x)
     x = layers.BatchNorm(1, layers.around_one, name='stem_norm')(x, train, mask)
     x = nn.relu(x)
-    stages = zip(self.widths, self.layers, STRIDES, strict=True)
+    stages = zip(self.widths, self.layers, self.strides, strict=True)
     for stage, (width, blocks, stride) in enumerate(stages, 1):
       for block in range(1, blocks + 1):
         name = f'stage{stage}_block{block}'

@@ -1,0 +1,87 @@
+"""GaitSSB: contrastive pretraining of GaitBase's trunk, and its fine-tuning."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from selfgait_jax.models import layers, resnet
+
+
+class GaitSSB(nn.Module):
+  """ResNet-9, horizontal pyramid, a projector and one of two heads.
+
+  Fan et al., TPAMI 2023 (DOI 10.1109/TPAMI.2023.3312419); ShiqiYu/OpenGait.
+  Attributes are those of `config.model`; with `head` 'predictor' it is the
+  network of pretraining, with 'linear' the one of fine-tuning.
+  """
+
+  target_modules = ()
+  label_free_modules = ()
+
+  widths: tuple[int, ...]
+  layers: tuple[int, ...]
+  bins: tuple[int, ...]
+  embedding_dim: int
+  head: str
+  dtype: jnp.dtype
+
+  def setup(self):
+    self.encoder = resnet.ResNet9(self.widths, self.layers, self.dtype)
+    self.projector = PartMLP(self.embedding_dim, norm_output=True)
+    if self.head == 'predictor':
+      self.predictor = PartMLP(self.embedding_dim, norm_output=False)
+    else:
+      self.part_linear = layers.PartLinear(self.embedding_dim, unit=True)
+
+  def __call__(
+    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  ) -> dict[str, jax.Array]:
+    """Outputs of clips float [B, T, H, W] in [0, 1].
+
+    Args:
+      clips: as above; of one view, since the statistics are those of a view.
+      mask: bool [B, T], the valid frames; None if all are.
+      train: normalise with the statistics of the batch.
+
+    Returns:
+      float32 `pooled` [B, P, C] and [B, P, D]: `projection`, with a predictor
+      its `prediction`, and `embedding`: the prediction at unit length, or what
+      the linear head makes of the projection at unit length.
+    """
+    pooled = self.pool(clips, mask, train)
+    projection = self.projector(pooled, train)
+    outputs = {'pooled': pooled, 'projection': projection}
+    if self.head == 'predictor':
+      outputs['prediction'] = self.predictor(projection, train)
+      embedding = layers.unit_length(outputs['prediction'])
+    else:
+      embedding = self.part_linear(layers.unit_length(projection))
+    return outputs | {'embedding': embedding}
+
+  def pool(
+    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  ) -> jax.Array:
+    """`pooled` by itself."""
+    return resnet.pool(self.encoder, self.bins, clips, mask, train)
+
+
+class PartMLP(nn.Module):
+  """Linear, batch norm, ReLU, linear, each part with weights of its own.
+
+  [B, P, C] -> float32 [B, P, D].
+
+  Attributes:
+    features: D, and of the hidden layer.
+    norm_output: a batch norm at the end too.
+  """
+
+  features: int
+  norm_output: bool
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    norm = lambda name: layers.BatchNorm(2, layers.around_one, name=name)
+    x = layers.PartLinear(self.features, name='expand')(x)
+    x = nn.relu(norm('norm')(x, train))
+    x = layers.PartLinear(self.features, name='reduce')(x)
+    return norm('last_norm')(x, train) if self.norm_output else x
