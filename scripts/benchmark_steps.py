@@ -164,7 +164,7 @@ def _training(config, stage, function, mesh):
   state = states.create_state(
     states.init_variables(model, jax.random.key(0), config.model.crop_width),
     optimizer,
-    () if stage.objective == 'supervised' else model.TARGET_MODULES,
+    () if stage.objective == 'supervised' else model.target_modules,
   )
   step = functools.partial(
     function, model=model, optimizer=optimizer, config=config, stage=stage

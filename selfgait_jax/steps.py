@@ -69,7 +69,7 @@ def supervised_step(state, batch, *, model, optimizer, config, stage):
   moving = {
     name: params
     for name, params in state.params.items()
-    if name not in model.LABEL_FREE_MODULES
+    if name not in model.label_free_modules
   }
 
   def loss_fn(moving):

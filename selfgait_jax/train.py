@@ -206,7 +206,7 @@ def _initial_state(
   build = functools.partial(
     states.create_state,
     optimizer=optimizer,
-    target_modules=model.TARGET_MODULES if label_free else (),
+    target_modules=model.target_modules if label_free else (),
   )
   if checkpoints.latest_step() is not None:
     state = checkpoints.restore(jax.eval_shape(build, variables), same)

@@ -212,7 +212,7 @@ def _check_labelled(config, name):
 
 def _check_label_free(config, name):
   stage = config[name]
-  if not factory.make_model(config.model).TARGET_MODULES:
+  if not factory.make_model(config.model).target_modules:
     raise errors.UserError(
       f'expected a network with projection heads for {name}, found '
       f'{config.model.name} without; change config.stages or config.model'

@@ -87,7 +87,7 @@ def checkpoint(tmp_path_factory):
   model = factory.make_model(c.model)
   variables = states.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(c.pretrain)
-  state = states.create_state(variables, optimizer, model.TARGET_MODULES)
+  state = states.create_state(variables, optimizer, model.target_modules)
   folder = tmp_path_factory.mktemp('run') / 'pretrain'
   manifest = checkpointing.make_manifest(c, 'pretrain')
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)

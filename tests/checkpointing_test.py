@@ -20,7 +20,7 @@ def state(config):
   model = factory.make_model(config.model)
   variables = states.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.pretrain)
-  return states.create_state(variables, optimizer, model.TARGET_MODULES)
+  return states.create_state(variables, optimizer, model.target_modules)
 
 
 def _open(config, folder, keep=2):

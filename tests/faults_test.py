@@ -177,7 +177,7 @@ def _load(workdir, step):
   optimizer = optimizers.make_optimizer(config.pretrain)
   like = jax.eval_shape(
     lambda variables: states.create_state(
-      variables, optimizer, model.TARGET_MODULES
+      variables, optimizer, model.target_modules
     ),
     states.variable_shapes(model, config.model.crop_width),
   )

@@ -67,7 +67,7 @@ def _take(config, batch, state=None):
   model, optimizer, step = _compiled(config.to_json(), kind)
   if state is None:
     variables = states.init_variables(model, jax.random.key(0), 44)
-    state = states.create_state(variables, optimizer, model.TARGET_MODULES)
+    state = states.create_state(variables, optimizer, model.target_modules)
     # Apart from the start, so that what follows what can be told.
     state = state.replace(
       target_params=jax.tree.map(lambda p: 0.9 * p, state.target_params)
@@ -106,7 +106,7 @@ def test_label_free_step_moves_everything(config, batch):
   before, after, metrics = _take(config, batch)
   assert _moved(before.params, after.params) == set(before.params)
   assert _moved(before.target_params, after.target_params) == set(
-    selfgait.SelfGait.TARGET_MODULES
+    selfgait.SelfGait.target_modules
   )
   assert _moved(before.batch_stats, after.batch_stats) == set(HEADS)
   assert int(after.step) == 1
@@ -116,7 +116,7 @@ def test_label_free_step_moves_everything(config, batch):
 def test_target_follows_the_online_network(config, batch):
   config.pretrain.target_momentum = 0.75
   before, after, metrics = _take(config, batch)
-  for name in selfgait.SelfGait.TARGET_MODULES:
+  for name in selfgait.SelfGait.target_modules:
     expected = jax.tree.map(
       lambda old, new: 0.75 * old + 0.25 * new,
       before.target_params[name],

@@ -58,7 +58,7 @@ def _train(config, kind, devices, count=3):
   state = states.create_state(
     variables,
     optimizer,
-    model.TARGET_MODULES if kind == 'label_free' else (),
+    model.target_modules if kind == 'label_free' else (),
   )
   state = jax.device_put(state, sharding.replicated(mesh))
   compiled = sharding.compile_step(

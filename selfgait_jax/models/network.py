@@ -1,0 +1,88 @@
+"""What every network here is to the steps: a trunk, and heads on its parts."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from selfgait_jax.models import layers
+
+
+class Network(nn.Module):
+  """Base of the networks; their attributes are the settings of `config.model`.
+
+  A subclass defines `pool`, the trunk, and `heads`, all that follows. To learn
+  without labels, its heads include `projection` and `prediction`; to learn from
+  a target network, its `target_modules` include `part_linear` and `projector`.
+  """
+
+  # True where the batch normalises nothing in the trunk: several views of a
+  # clip then go through it at once.
+  merges_views = False
+
+  @property
+  def target_modules(self) -> tuple[str, ...]:
+    """Top-level modules that have a slowly moving copy (BYOL)."""
+    return ()
+
+  @property
+  def label_free_modules(self) -> tuple[str, ...]:
+    """Top-level modules that the gait embedding does not pass through."""
+    return ()
+
+  def __call__(
+    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  ) -> dict[str, jax.Array]:
+    """Every output.
+
+    Args:
+      clips: float [B, T, H, W] in [0, 1].
+      mask: bool [B, T], the valid frames, which come first; None if all are.
+      train: normalise with the statistics of the batch.
+
+    Returns:
+      float32 [B, P, .]: `pooled` (the trunk's parts) and what `heads` returns,
+      with `embedding`, which recognition uses, among it.
+    """
+    pooled = self.pool(clips, mask, train)
+    return {'pooled': pooled, **self.heads(pooled, train)}
+
+  def pool(
+    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  ) -> jax.Array:
+    """The trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
+    raise NotImplementedError
+
+  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """All that follows the trunk: [B, P, C] -> {name: float32 [B, P, .]}."""
+    raise NotImplementedError
+
+  def online_views(self, clips: jax.Array) -> dict[str, jax.Array]:
+    """What `heads` returns for several views: [B, V, T, H, W] -> [B, V, P, .].
+
+    View after view, each with batch statistics of its own.
+    """
+    pooled = self._over_views(lambda view: self.pool(view, None, True), clips)
+    views = [self.heads(parts, True) for parts in pooled]
+    return jax.tree.map(lambda *view: jnp.stack(view, 1), *views)
+
+  def target_views(self, clips: jax.Array) -> jax.Array:
+    """The target's projections: [B, V, T, H, W] -> [B, V, P, D].
+
+    With batch statistics, as in BYOL (arXiv:2006.07733).
+    """
+    pooled = self._over_views(self.target_pool, clips)
+    project = lambda parts: self.projector(self.part_linear(parts), True)
+    return jnp.stack([project(parts) for parts in pooled], 1)
+
+  def target_pool(self, clips: jax.Array) -> jax.Array:
+    """The target's trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
+    return self.pool(clips, None, True)
+
+  def _over_views(self, trunk, clips):
+    """[B, V, T, H, W] -> V times [B, P, C]."""
+    views = range(clips.shape[1])
+    if not self.merges_views:
+      return [trunk(clips[:, view]) for view in views]
+    # A sharded B stays where it is.
+    pooled = layers.unfold(trunk(layers.fold(clips)), len(clips))
+    return [pooled[:, view] for view in views]
