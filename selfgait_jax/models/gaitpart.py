@@ -6,23 +6,21 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers, set_encoder, temporal
+from selfgait_jax.models import layers, network, set_encoder, temporal
 
 
-class GaitPart(nn.Module):
+class GaitPart(network.Network):
   """Focal trunk, micro-motion templates, temporal maximum, a matrix a part.
 
-  Fan et al., CVPR 2020; ShiqiYu/OpenGait. Attributes are those of
-  `config.model`.
+  Fan et al., CVPR 2020; ShiqiYu/OpenGait.
   """
-
-  target_modules = ()
-  label_free_modules = ()
 
   widths: tuple[int, ...]
   halvings: tuple[int, ...]
   bins: tuple[int, ...]
   dtype: jnp.dtype
+
+  merges_views = True
 
   def setup(self):
     self.encoder = set_encoder.SetEncoder(
@@ -36,20 +34,13 @@ class GaitPart(nn.Module):
     )
     self.part_linear = layers.PartLinear(self.widths[-1])
 
-  def __call__(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
-  ) -> dict[str, jax.Array]:
-    """Outputs of clips float [B, T, H, W] in [0, 1], mask bool [B, T] or None.
-
-    Returns:
-      float32 `pooled` [B, P, C] and `embedding` [B, P, D].
-    """
-    pooled = self.pool(clips, mask, train)
-    return {'pooled': pooled, 'embedding': self.part_linear(pooled)}
-
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """`pooled` by itself; `train` makes no difference without batch norms."""
+    """The maximum over time of the micro-motion of every part."""
     features = self.motion(self.encoder(clips), mask)  # [B, T, P, C]
     return layers.accurate(layers.temporal_max(features, mask))
+
+  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """`embedding`: [B, P, C] -> float32 [B, P, D]."""
+    return {'embedding': self.part_linear(pooled)}

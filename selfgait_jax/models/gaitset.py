@@ -4,47 +4,37 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers
+from selfgait_jax.models import layers, network
 
 
-class GaitSet(nn.Module):
+class GaitSet(network.Network):
   """Set branch, global branch, horizontal pyramid and a matrix a part.
 
-  Chao et al., AAAI 2019 (arXiv:1811.06186); ShiqiYu/OpenGait. Attributes are
-  those of `config.model`.
+  Chao et al., AAAI 2019 (arXiv:1811.06186); ShiqiYu/OpenGait.
   """
-
-  target_modules = ()
-  label_free_modules = ()
 
   widths: tuple[int, ...]
   bins: tuple[int, ...]
   embedding_dim: int
   dtype: jnp.dtype
 
+  merges_views = True
+
   def setup(self):
     self.encoder = TwoBranches(self.widths, self.dtype)
     self.part_linear = layers.PartLinear(self.embedding_dim)
 
-  def __call__(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
-  ) -> dict[str, jax.Array]:
-    """Outputs of clips float [B, T, H, W] in [0, 1], mask bool [B, T] or None.
-
-    Returns:
-      float32 `pooled` [B, P, C] and `embedding` [B, P, D]; first the parts of
-      the set branch, then those of the global branch.
-    """
-    pooled = self.pool(clips, mask, train)
-    return {'pooled': pooled, 'embedding': self.part_linear(pooled)}
-
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """`pooled` by itself; `train` makes no difference without batch norms."""
+    """First the parts of the set branch, then those of the global branch."""
     maps = [layers.accurate(x) for x in self.encoder(clips, mask)]
     parts = [layers.horizontal_pyramid(x, self.bins) for x in maps]
     return jnp.concatenate(parts, axis=1)
+
+  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """`embedding`: [B, P, C] -> float32 [B, P, D]."""
+    return {'embedding': self.part_linear(pooled)}
 
 
 class TwoBranches(nn.Module):

@@ -4,19 +4,16 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers, resnet
+from selfgait_jax.models import layers, network, resnet
 
 
-class GaitSSB(nn.Module):
+class GaitSSB(network.Network):
   """ResNet-9, horizontal pyramid, a projector and one of two heads.
 
   Fan et al., TPAMI 2023 (DOI 10.1109/TPAMI.2023.3312419); ShiqiYu/OpenGait.
-  Attributes are those of `config.model`; with `head` 'predictor' it is the
-  network of pretraining, with 'linear' the one of fine-tuning.
+  With `head` 'predictor' it is the network of pretraining, with 'linear' the
+  one of fine-tuning.
   """
-
-  target_modules = ()
-  label_free_modules = ()
 
   widths: tuple[int, ...]
   layers: tuple[int, ...]
@@ -33,36 +30,26 @@ class GaitSSB(nn.Module):
     else:
       self.part_linear = layers.PartLinear(self.embedding_dim, unit=True)
 
-  def __call__(
+  def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
-  ) -> dict[str, jax.Array]:
-    """Outputs of clips float [B, T, H, W] in [0, 1].
+  ) -> jax.Array:
+    """The residual trunk, its maximum over time cut into strips."""
+    return resnet.pool(self.encoder, self.bins, clips, mask, train)
 
-    Args:
-      clips: as above; of one view, since the statistics are those of a view.
-      mask: bool [B, T], the valid frames; None if all are.
-      train: normalise with the statistics of the batch.
+  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """`projection`, with a predictor its `prediction`, and `embedding`.
 
-    Returns:
-      float32 `pooled` [B, P, C] and [B, P, D]: `projection`, with a predictor
-      its `prediction`, and `embedding`: the prediction at unit length, or what
-      the linear head makes of the projection at unit length.
+    The embedding is the prediction at unit length, or what the linear head
+    makes of the projection at unit length; all float32 [B, P, D].
     """
-    pooled = self.pool(clips, mask, train)
     projection = self.projector(pooled, train)
-    outputs = {'pooled': pooled, 'projection': projection}
+    outputs = {'projection': projection}
     if self.head == 'predictor':
       outputs['prediction'] = self.predictor(projection, train)
       embedding = layers.unit_length(outputs['prediction'])
     else:
       embedding = self.part_linear(layers.unit_length(projection))
     return outputs | {'embedding': embedding}
-
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
-  ) -> jax.Array:
-    """`pooled` by itself."""
-    return resnet.pool(self.encoder, self.bins, clips, mask, train)
 
 
 class PartMLP(nn.Module):
