@@ -1,0 +1,36 @@
+"""The name table of OpenGait's GaitBase."""
+
+from collections.abc import Mapping
+
+from selfgait_jax.convert import resnet
+from selfgait_jax.convert.rules import Rule, norm, part_vector
+
+
+def rules(settings: Mapping) -> list[Rule]:
+  """The state dict of Baseline with ResNet9 (ShiqiYu/OpenGait), in its order.
+
+  Checkpoints of the Multi-view-Consistency-loss repository are of this kind.
+  """
+  table = resnet.rules(settings)
+  table.append(Rule('FCs.fc_bin', ('params', 'part_linear', 'kernel')))
+  if settings['classes']:
+    classify = ('params', 'neck', 'classify', 'kernel')
+    parts = part_vector(sum(settings['bins']))
+    table.append(Rule('BNNecks.fc_bin', classify))
+    table += norm('BNNecks.bn1d', ('neck', 'norm'), parts)
+  return table
+
+
+def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
+  """What keys and shapes tell of the model's section.
+
+  Raises:
+    KeyError: a tensor that tells it is missing.
+  """
+  classes = 0
+  if any(key.startswith('BNNecks.') for key in shapes):
+    classes = shapes['BNNecks.fc_bin'][-1]
+  return resnet.settings(shapes) | {
+    'embedding_dim': shapes['FCs.fc_bin'][-1],
+    'classes': classes,
+  }
