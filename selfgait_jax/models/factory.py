@@ -5,9 +5,23 @@ import jax.numpy as jnp
 import ml_collections
 
 from selfgait_jax import errors
-from selfgait_jax.models import selfgait
+from selfgait_jax.models import (
+  deepgaitv2,
+  gaitbase,
+  gaitgl,
+  gaitpart,
+  gaitset,
+  gaitssb,
+  selfgait,
+)
 
 MODELS = {  # config.model.name: the module, its attributes the other settings
+  'deepgaitv2': deepgaitv2.DeepGaitV2,
+  'gaitbase': gaitbase.GaitBase,
+  'gaitgl': gaitgl.GaitGL,
+  'gaitpart': gaitpart.GaitPart,
+  'gaitset': gaitset.GaitSet,
+  'gaitssb': gaitssb.GaitSSB,
   'selfgait': selfgait.SelfGait,
 }
 

@@ -1,0 +1,64 @@
+"""The name table of OpenGait's GaitGL."""
+
+from collections.abc import Mapping
+
+from selfgait_jax.convert.rules import CONV, Rule, norm, part_vector
+
+PARTS = 64  # the rows of the doubled map
+STAGES = ('GLConvA0', 'GLConvA1', 'GLConvB2')
+
+
+def rules(settings: Mapping) -> list[Rule]:
+  """The state dict of GaitGL (ShiqiYu/OpenGait), in its order.
+
+  Args:
+    settings: the model's section; three widths are the small network, four the
+      large one, with two convolutions in place of each.
+  """
+  depth = len(settings['widths']) - 2
+  encoder = ('params', 'encoder')
+  conv = lambda key, *path: Rule(
+    f'{key}.conv3d.weight', (*encoder, *path, 'kernel'), CONV
+  )
+  table = [conv(f'conv3d.{2 * i}', f'stem{i + 1}') for i in range(depth)]
+  table.append(conv('LTA.0', 'thirds'))
+  for stage, name in enumerate(STAGES, 1):
+    for i in range(depth):
+      key = name if depth == 1 else f'{name}.{i}'
+      block = f'stage{stage}_block{i + 1}'
+      table.append(conv(f'{key}.global_conv3d', block, 'global'))
+      table.append(conv(f'{key}.local_conv3d', block, 'local'))
+  table.append(Rule('HPP.p', (*encoder, 'power')))
+  table.append(Rule('Head0.fc_bin', ('params', 'part_linear', 'kernel')))
+  classify = ('params', 'neck', 'classify', 'kernel')
+  if not settings['neck']:
+    table += norm('Bn', ('neck', 'norm'))
+    if settings['classes']:
+      table.append(Rule('Head1.fc_bin', classify))
+  elif settings['classes']:
+    table.append(Rule('BNNecks.fc_bin', classify))
+    table += norm('BNNecks.bn1d', ('neck', 'norm'), part_vector(PARTS))
+  return table
+
+
+def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
+  """What keys and shapes tell of the model's section.
+
+  Raises:
+    KeyError: a tensor that tells it is missing.
+  """
+  large = any(key.startswith('GLConvA0.0.') for key in shapes)
+  block = '.0' if large else ''
+  stages = STAGES if large else STAGES[:2]
+  names = ['conv3d.0', *(f'{name}{block}.global_conv3d' for name in stages)]
+  neck = 'Bn.weight' not in shapes
+  classifier = 'BNNecks.' if neck else 'Head1.'
+  classes = 0
+  if any(key.startswith(classifier) for key in shapes):
+    classes = shapes[f'{classifier}fc_bin'][-1]
+  return {
+    'widths': tuple(shapes[f'{name}.conv3d.weight'][0] for name in names),
+    'halving': 1 if large else 3,  # as in every recipe of that size
+    'neck': neck,
+    'classes': classes,
+  }

@@ -1,0 +1,195 @@
+"""GaitGL: 3D convolutions of the whole body and of horizontal strips."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from selfgait_jax.models import layers, network
+from selfgait_jax.models.clip_conv import ClipConv
+
+# Below it the generalised mean of a row counts a feature as this much.
+LEAST = 1e-6
+
+
+class GaitGL(network.Network):
+  """Global and local 3D convolutions, one part a row of the map.
+
+  Lin et al., ICCV 2021 (arXiv:2011.01461); ShiqiYu/OpenGait.
+  """
+
+  widths: tuple[int, ...]
+  halving: int
+  neck: bool
+  classes: int
+  dtype: jnp.dtype
+
+  merges_views = True
+
+  def setup(self):
+    self.encoder = Encoder(self.widths, self.halving, self.dtype)
+    self.part_linear = layers.PartLinear(self.widths[-1])
+
+  def pool(
+    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  ) -> jax.Array:
+    """The clip network, a part a row of its maximum over time."""
+    return self.encoder(clips, mask)
+
+  @nn.compact
+  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """`embedding` [B, P, D] and, with `classes`, `logits`.
+
+    The embedding stands behind the batch norm of the head; with `neck` before
+    that of the BNNeck, whose logits are cosines.
+    """
+    embedding, logits = self.part_linear(pooled), None
+    # Named where they are called: `neck` is a setting as well.
+    if not self.neck:
+      embedding, logits = Head(self.classes, name='neck')(embedding, train)
+    elif self.classes:
+      _, logits = layers.BNNeck(self.classes, name='neck')(embedding, train)
+    outputs = {'embedding': embedding}
+    return outputs if logits is None else outputs | {'logits': logits}
+
+
+class Encoder(nn.Module):
+  """The clip network, the maximum over time and the mean of each row.
+
+  Three widths make the small network (CASIA-B), four the large one (OU-MVLP,
+  GREW) with two convolutions in place of each.
+
+  Attributes:
+    widths: channels of the stem and of the stages.
+    halving: the local convolutions see 2**halving strips apart.
+    dtype: of the compute; parameters are float32.
+  """
+
+  widths: tuple[int, ...]
+  halving: int
+  dtype: jnp.dtype
+
+  @nn.compact
+  def __call__(self, clips: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """float [B, T, H, W], bool [B, T] or None -> float32 [B, H, C]."""
+    clips, mask = _repeat_short(clips, mask)
+    blocks = range(1, len(self.widths) - 1)
+    x = clips[..., None]
+    for i in blocks:
+      x = ClipConv(self.widths[0], 3, self.dtype, name=f'stem{i}')(x, mask)
+      x = nn.leaky_relu(x, layers.SLOPE)
+    x = Thirds(self.dtype, name='thirds')(x)
+    x = nn.leaky_relu(x, layers.SLOPE)
+    mask = None if mask is None else mask[:, 2::3]
+    for stage, width in enumerate((*self.widths[1:3], self.widths[-1]), 1):
+      for i in blocks:
+        below = stage == 3 and i == blocks[-1]
+        block = GlobalLocal(
+          width,
+          2**self.halving,
+          below,
+          self.dtype,
+          name=f'stage{stage}_block{i}',
+        )
+        x = block(x, mask)
+      if stage == 1:
+        x = layers.unfold(layers.halve(layers.fold(x)), len(x))
+    maps = layers.temporal_max(x, mask)  # [B, 2H, W/2, C]
+    power = self.param('power', nn.initializers.constant(6.5), (1,))
+    return generalised_mean(layers.accurate(maps), power)
+
+
+class Thirds(nn.Module):
+  """Every three frames become one: [B, T, ..., C] -> [B, T // 3, ..., C].
+
+  A convolution of size and stride 3 over time (GaitGL's local temporal
+  aggregation), as three products: XLA's 3D convolution takes 4 times as long
+  on CPU, its gradient 10 times.
+  """
+
+  dtype: jnp.dtype
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    shape = (3, 1, 1, x.shape[-1], x.shape[-1])
+    kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
+    end = x.shape[1] // 3 * 3
+    taps = kernel[:, 0, 0].astype(self.dtype)
+    return sum(x[:, i:end:3] @ tap for i, tap in enumerate(taps))
+
+
+class GlobalLocal(nn.Module):
+  """A convolution of the map and one of its strips, each by itself.
+
+  [B, T, H, W, C] -> [B, T, H, W, D], or [B, T, 2H, W, D] with the map of the
+  strips below the other instead of added to it.
+
+  Attributes:
+    features: D.
+    strips: into how many the rows are cut.
+    below: see above.
+    dtype: of the compute; parameters are float32.
+  """
+
+  features: int
+  strips: int
+  below: bool
+  dtype: jnp.dtype
+
+  @nn.compact
+  def __call__(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+    b, t, h, w, c = x.shape
+    strips = x.reshape(b, t, self.strips, h // self.strips, w, c)
+    x = ClipConv(self.features, 3, self.dtype, name='global')(x, mask)
+    strips = ClipConv(self.features, 3, self.dtype, name='local')(strips, mask)
+    x = nn.leaky_relu(x, layers.SLOPE)
+    strips = nn.leaky_relu(strips.reshape(x.shape), layers.SLOPE)
+    return jnp.concatenate([x, strips], 2) if self.below else x + strips
+
+
+class Head(nn.Module):
+  """Batch norm over samples and parts, and a linear classifier a part.
+
+  Attributes:
+    classes: K; 0: the batch norm alone.
+  """
+
+  classes: int
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, train: bool
+  ) -> tuple[jax.Array, jax.Array | None]:
+    """[B, P, C] -> (normalised [B, P, C], logits [B, P, K] or None)."""
+    x = layers.BatchNorm(1, layers.around_one, name='norm')(x, train)
+    if not self.classes:
+      return x, None
+    return x, layers.PartLinear(self.classes, name='classify')(x)
+
+
+def generalised_mean(maps, power):
+  """Mean of order `power` of each row: [B, H, W, C] -> [B, H, C].
+
+  Generalised-mean pooling (arXiv:1711.02512), relative to the row's largest
+  feature: in float32 LEAST**6.5 is 0, where the slope of a root is infinite.
+  """
+  maps = jnp.maximum(maps, LEAST)
+  # The result does not depend on this scale, so neither does the gradient.
+  largest = jax.lax.stop_gradient(maps.max(2, keepdims=True))
+  mean = ((maps / largest) ** power).mean(2)
+  return largest[:, :, 0] * mean ** (1 / power)
+
+
+def _repeat_short(clips, mask):
+  """Clips of 1 frame come three times, those of 2 twice: to fill a third."""
+  frames = clips.shape[1]
+  if mask is None:
+    return jnp.tile(clips, (1, {1: 3, 2: 2}.get(frames, 1), 1, 1)), None
+  length = mask.sum(1, keepdims=True)  # [B, 1]
+  time = jnp.arange(max(frames, 4))
+  place = time % jnp.where(length < 3, length, time.size)  # [B, T]
+  clips = jnp.take_along_axis(
+    clips, place[..., None, None], axis=1, mode='clip'
+  )
+  return clips, time < length * jnp.select(
+    [length == 1, length == 2], [3, 2], 1
+  )
