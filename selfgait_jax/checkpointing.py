@@ -129,6 +129,7 @@ class Checkpoints:
     # Some settings change the network and not the shape of any tensor.
     ours = ml_collections.ConfigDict({'model': self._manifest['model']})
     check_model(manifest, ours, str(self.directory / str(step)))
+    _check_optimizer(manifest)
     try:
       found = self._manager.restore(step, args=items)
     except (ValueError, KeyError) as error:
@@ -229,6 +230,18 @@ def check_model(manifest: dict, config, path: str, but_for=('dtype',)) -> None:
         f'expected a checkpoint with model.{name}={ours[name]!r}, found '
         f'{found!r} in {path}; change config.model.{name} or the checkpoint'
       )
+
+
+def _check_optimizer(manifest):
+  """What was imported goes on only if its optimiser was imported too."""
+  source = manifest['source']
+  if 'sha256' in source and 'optimizer' not in source:
+    raise errors.UserError(
+      f'expected a checkpoint that training can go on from, found '
+      f'{source["file"]} imported without its optimiser; convert it with '
+      '--with-optimizer, or choose another --workdir and start from it by '
+      '--config.init_from'
+    )
 
 
 def _damaged(step_dir, error):

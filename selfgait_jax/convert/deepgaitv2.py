@@ -77,15 +77,12 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
     layers.append(1)
     while _first(stage, layers[-1], mode) in shapes:
       layers[-1] += 1
-  classes = 0
-  if any(key.startswith('BNNecks.') for key in shapes):
-    classes = shapes['BNNecks.fc_bin'][-1]
   return {
     'mode': mode,
     'widths': tuple(widths),
     'layers': tuple(layers),
     'embedding_dim': shapes['FCs.fc_bin'][-1],
-    'classes': classes,
+    'classes': shapes.get('BNNecks.fc_bin', (0,))[-1],
   }
 
 

@@ -27,10 +27,7 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
   Raises:
     KeyError: a tensor that tells it is missing.
   """
-  classes = 0
-  if any(key.startswith('BNNecks.') for key in shapes):
-    classes = shapes['BNNecks.fc_bin'][-1]
   return resnet.settings(shapes) | {
     'embedding_dim': shapes['FCs.fc_bin'][-1],
-    'classes': classes,
+    'classes': shapes.get('BNNecks.fc_bin', (0,))[-1],
   }

@@ -52,13 +52,10 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
   stages = STAGES if large else STAGES[:2]
   names = ['conv3d.0', *(f'{name}{block}.global_conv3d' for name in stages)]
   neck = 'Bn.weight' not in shapes
-  classifier = 'BNNecks.' if neck else 'Head1.'
-  classes = 0
-  if any(key.startswith(classifier) for key in shapes):
-    classes = shapes[f'{classifier}fc_bin'][-1]
+  classifier = 'BNNecks.fc_bin' if neck else 'Head1.fc_bin'
   return {
     'widths': tuple(shapes[f'{name}.conv3d.weight'][0] for name in names),
     'halving': 1 if large else 3,  # as in every recipe of that size
     'neck': neck,
-    'classes': classes,
+    'classes': shapes.get(classifier, (0,))[-1],
   }

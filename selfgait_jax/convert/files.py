@@ -1,0 +1,257 @@
+"""Checkpoint files of PyTorch and safetensors: NumPy arrays out and in.
+
+What a file is follows from what it holds, not from its name. PyTorch files are
+read by `torch.load(weights_only=True)` and nothing else: tensors, numbers and
+strings come out, code never runs. Safetensors files need no torch.
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import ml_dtypes  # noqa: F401 - teaches NumPy bfloat16, by name
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from selfgait_jax import errors
+
+SUFFIXES = ('.pt', '.pth', '.ptm', '.safetensors')
+
+
+class Checkpoint(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    tensors: {key: array} of the network, float32 or integers; the names of
+      nested dictionaries are joined by dots and `module.` is left out.
+    optimizer: its state dict with arrays for tensors: `state`, by the place of
+      the parameter, and `param_groups`; {} if there is none.
+    iteration: None if the file does not say.
+    sha256: of the file.
+  """
+
+  tensors: dict[str, np.ndarray]
+  optimizer: dict
+  iteration: int | None
+  sha256: str
+
+
+def read(path: str | os.PathLike) -> Checkpoint:
+  """The checkpoint in a file; arrays may be views of the file itself.
+
+  Raises:
+    UserError: there is no such file, or it is no checkpoint of tensors alone.
+  """
+  path = pathlib.Path(path)
+  try:
+    kind = _kind(path)
+    with open(path, 'rb') as file:
+      sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
+  except OSError as error:
+    raise errors.UserError(
+      f'expected a checkpoint file, found {error}; change --input'
+    ) from error
+  if kind == 'safetensors':
+    content, iteration = _read_safetensors(path)
+    return Checkpoint(_flat(path, content), {}, iteration, sha256)
+  content = _read_torch(path, mmap=kind == 'zip')
+  optimizer = {}
+  for name in ('optimizer', 'optimizer_state_dict'):  # OpenGait; SelfGait
+    optimizer = content.pop(name, None) or optimizer
+  iteration = content.get('iteration')
+  iteration = iteration if isinstance(iteration, int) else None
+  if isinstance(content.get('model'), Mapping):  # OpenGait
+    content = content['model']
+  return Checkpoint(_flat(path, content), optimizer, iteration, sha256)
+
+
+def write(path: str | os.PathLike, content: Mapping, metadata: Mapping) -> None:
+  """Writes a file, by its suffix of PyTorch or safetensors; whole or not.
+
+  Args:
+    path: ends in one of `SUFFIXES`.
+    content: nested dictionaries and lists with arrays for tensors. Of it a
+      safetensors file holds the network's tensors alone, with flat keys.
+    metadata: strings for the header of a safetensors file.
+  """
+  path = pathlib.Path(path)
+  partial = path.with_name(path.name + '.partial')
+  try:
+    if path.suffix == '.safetensors':
+      safetensors.numpy.save_file(_network(content), partial, dict(metadata))
+    else:
+      torch = _torch(path)
+      with open(partial, 'wb') as file:
+        torch.save(_mapped(content, np.ndarray, torch.tensor), file)
+    os.replace(partial, path)
+  except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+    raise errors.UserError(
+      f'expected to write {path}, found {_first_line(error)}; free space or '
+      'change --to-torch'
+    ) from error
+  finally:
+    with contextlib.suppress(OSError):
+      partial.unlink()
+
+
+def _kind(path):
+  """'zip' or 'legacy' (both PyTorch's) or 'safetensors'."""
+  with open(path, 'rb') as file:
+    head = file.read(64)
+  size = path.stat().st_size
+  if head.startswith(b'PK'):
+    return _zip_kind(path)
+  if head[:1] == b'\x80':  # a pickle
+    return 'legacy'
+  header = int.from_bytes(head[:8], 'little')
+  if head[8:9] == b'{' and header < 100_000_000:  # the format's own limit
+    return 'safetensors'
+  if not size:
+    found = 'an empty file'
+  elif head.startswith(b'version https://git-lfs'):
+    found = 'a Git LFS pointer in its place (`git lfs pull` fetches the file)'
+  elif head.lstrip()[:1] == b'<':
+    found = 'a web page in its place'
+  else:
+    found = f'a file of another kind that begins with {bytes(head[:8])!r}'
+  raise _refused(path, found)
+
+
+def _zip_kind(path):
+  try:
+    with zipfile.ZipFile(path) as archive:
+      names = archive.namelist()
+  except zipfile.BadZipFile as error:
+    raise _refused(path, f'one cut short or damaged ({error})') from error
+  if not any(name.endswith('/data.pkl') for name in names):
+    shown = ', '.join(names[:3]) or 'nothing'
+    raise _refused(path, f'a zip archive that is none (it holds {shown})')
+  return 'zip'
+
+
+def _read_safetensors(path):
+  try:
+    with safetensors.safe_open(path, framework='numpy') as file:
+      content = {key: _plain(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+      iteration = (file.metadata() or {}).get('iteration', '')
+  except (safetensors.SafetensorError, TypeError, ValueError) as error:
+    reason = f'one cut short or damaged ({_first_line(error)})'
+    raise _refused(path, reason) from error
+  return content, int(iteration) if iteration.isdigit() else None
+
+
+def _read_torch(path, mmap):
+  torch = _torch(path)
+  try:
+    with warnings.catch_warnings():  # of a file's kind; the sentence says it
+      warnings.simplefilter('ignore')
+      content = torch.load(path, 'cpu', weights_only=True, mmap=mmap)
+    content = _mapped(content, torch.Tensor, _array)
+  except Exception as error:  # of many types, as the bytes happen to fall
+    words = str(error)
+    asked = re.search(r'GLOBAL (\S+)', words)
+    if asked:
+      found = f'a pickle that wants to run {asked[1]}, which was not done'
+    elif 'weights_only' in words or 'WeightsUnpickler' in words:
+      found = f'a pickle of more than tensors ({_reason(words)})'
+    else:
+      found = f'one that torch cannot read ({_first_line(error)})'
+    raise _refused(path, found) from error
+  if not isinstance(content, Mapping):
+    raise _refused(path, f'a {type(content).__name__} instead of a dictionary')
+  return dict(content)
+
+
+def _flat(path, content):
+  """{'a.b': array} out of nested dictionaries, without `module.`."""
+  flat = {}
+  for parts, leaf in _leaves(content):
+    key = '.'.join(p for p in '.'.join(parts).split('.') if p != 'module')
+    if isinstance(leaf, np.ndarray):
+      if key in flat:
+        raise _refused(path, f'{key} twice, with and without `module.`')
+      flat[key] = leaf
+  if not flat:
+    raise _refused(path, 'no tensors in it')
+  return flat
+
+
+def _network(content):
+  """{'a.b': array} of the content of a PyTorch file, optimiser apart."""
+  content = content.get('model', content)
+  parts = {k: v for k, v in content.items() if k != 'optimizer_state_dict'}
+  return {
+    '.'.join(key): leaf
+    for key, leaf in _leaves(parts)
+    if isinstance(leaf, np.ndarray)
+  }
+
+
+def _leaves(content, path=()):
+  for name, value in content.items():
+    if isinstance(value, Mapping):
+      yield from _leaves(value, (*path, str(name)))
+    else:
+      yield (*path, str(name)), value
+
+
+def _mapped(content, kind, change):
+  """`content` with `change` made to every leaf of type `kind`."""
+  if isinstance(content, kind):
+    return change(content)
+  if isinstance(content, Mapping):
+    return {k: _mapped(v, kind, change) for k, v in content.items()}
+  if isinstance(content, (list, tuple)):
+    return [_mapped(v, kind, change) for v in content]
+  return content
+
+
+def _array(tensor):
+  tensor = tensor.detach()
+  if tensor.is_floating_point():
+    tensor = tensor.float()
+  return tensor.numpy()
+
+
+def _plain(array):
+  """Every float as float32; bfloat16 is none of NumPy's own kinds."""
+  exact = array.dtype.kind in 'biu'
+  return array if exact else array.astype(np.float32, copy=False)
+
+
+def _torch(path):
+  try:
+    import torch
+  except ImportError as error:
+    raise errors.UserError(
+      f'expected PyTorch to be installed for {path}, found none; run `pip '
+      'install -r requirements-convert.txt` or use a .safetensors file'
+    ) from error
+  return torch
+
+
+def _refused(path, found):
+  return errors.UserError(
+    f'expected {path} to be a checkpoint, found {found}; change --input or '
+    'download it again'
+  )
+
+
+def _reason(words):
+  """The line of torch's page of text that says what was refused."""
+  lines = [line.strip() for line in words.splitlines() if line.strip()]
+  telling = [
+    line for line in lines if 'Unpickler' in line or 'nsupported' in line
+  ]
+  return (telling or lines)[-1][:200]
+
+
+def _first_line(error):
+  return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,159 @@
+"""A checkpoint file of a PyTorch program to a checkpoint of ours."""
+
+import pathlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import ml_collections
+import numpy as np
+from absl import logging
+
+from selfgait_jax import __version__, checkpointing, errors
+from selfgait_jax import state as states
+from selfgait_jax.convert import (
+  conversion,
+  difference,
+  files,
+  folder,
+  optimizer,
+  recognise,
+  sections,
+)
+from selfgait_jax.models import factory
+
+# How the programs write the iteration into a file's name.
+_NAMED = re.compile(r'model_(\d+)|.*-(\d{5,})(-encoder)?')
+
+
+def import_checkpoint(
+  path: str,
+  output: str,
+  model: str = 'auto',
+  *,
+  settings: Sequence[str] = (),
+  crop_width: int = 44,
+  with_optimizer: bool = False,
+  iteration: int | None = None,
+  allow_missing: Sequence[str] = (),
+  allow_unexpected: Sequence[str] = (),
+  overwrite: bool = False,
+  report: Callable[[str], None] = logging.info,
+) -> pathlib.Path:
+  """Writes `OUTPUT/checkpoints/<iteration>`; returns that folder.
+
+  Args:
+    path: of SelfGait's nine parts, of OpenGait's or of GaitSet's state dict.
+    output: a new or empty folder. With the optimiser it is a stage's folder in
+      a work folder, and that stage goes on from the iteration.
+    model: `config.model.name`, or 'auto'.
+    settings: 'name=value' of the model's section, besides what shapes tell.
+    crop_width: columns that the network saw of the 64.
+    with_optimizer: convert the optimiser's state as well.
+    iteration: if the file does not say it. SelfGait does not; `n` of its
+      `model_<n>.pth` is taken then, at which the target has not followed the
+      online network's last update yet. It is taken as it stands.
+    allow_missing: patterns of keys that may be missing. A classifier that is
+      missing as a whole is left out, other tensors are initialised anew.
+    allow_unexpected: patterns of keys that are passed over.
+    overwrite: replace what an earlier import wrote.
+    report: is told what is done, a line at a time.
+
+  Raises:
+    UserError: the file, the options or the folder cannot be right.
+  """
+  file = pathlib.Path(path)
+  with folder.claimed(pathlib.Path(output), overwrite) as directory:
+    found = files.read(file)
+    kind, why = recognise.choose(model, found.tensors)
+    program, note = recognise.KINDS[kind].program, recognise.KINDS[kind].note
+    report(f'{file.name} is {kind} of {program}: {why}')
+    numbers = sum(tensor.size for tensor in found.tensors.values())
+    report(f'read {len(found.tensors)} tensors of {numbers:,} numbers')
+    shapes = {key: tensor.shape for key, tensor in found.tensors.items()}
+    section = sections.make_section(kind, shapes, settings, crop_width)
+    if 'classes=0' not in settings:
+      section = _classes(kind, section, found.tensors, allow_missing)
+    report(', '.join(f'{key} {value}' for key, value in section.items()))
+    if note:
+      report(note)
+    network = factory.make_model(ml_collections.ConfigDict(section))
+    rules = sections.TABLES[kind].rules(section)
+    expected = difference.expected_shapes(rules, network, crop_width)
+    differs = difference.check(
+      found.tensors, rules, expected, allow_missing, allow_unexpected, report
+    )
+    tensors = found.tensors | _fresh(
+      differs.missing, rules, network, crop_width, report
+    )
+    trees = conversion.to_variables(tensors, rules)
+    iteration = _iteration(iteration, found, file, with_optimizer)
+    source = {
+      'program': program,
+      'kind': kind,
+      'file': file.name,
+      'sha256': found.sha256,
+      'iteration': iteration,
+      'converter': f'selfgait_jax {__version__}',
+      'note': note,
+      'initialised': differs.missing,
+      'ignored': differs.unexpected,
+    }
+    variables = {
+      name: trees.pop(name, {}) for name in ('params', 'batch_stats')
+    }
+    items = {'variables': variables}
+    if with_optimizer or trees:  # what is left is the target network's
+      items['training'] = {
+        'step': np.asarray(iteration or 0, np.int32),
+        'target_params': trees.get('target_params', {}),
+        'target_batch_stats': trees.get('target_batch_stats', {}),
+        'opt_state': {},
+      }
+    if with_optimizer:
+      items['training']['opt_state'], source['optimizer'] = (
+        optimizer.from_torch(
+          found.optimizer, rules, expected, variables['params']
+        )
+      )
+      report(f'optimiser of the file: {source["optimizer"]}')
+    manifest = checkpointing.describe(section, source)
+    step = iteration or 0
+    return folder.write(directory, step, manifest | {'step': step}, **items)
+
+
+def _classes(kind, section, tensors, allow_missing):
+  """The section without classes only where their absence is allowed."""
+  if section.get('classes') != 0:
+    return section
+  full = section | {'classes': 1}
+  read = lambda s: {r.key for r in sections.TABLES[kind].rules(s) if r.path}
+  lost = read(full) - read(section) - set(tensors)
+  return section if difference.allows(allow_missing, lost) else full
+
+
+def _fresh(keys: Sequence[str], rules, network, crop_width, report) -> Mapping:
+  """{key: tensor} of the network's own initialisation."""
+  if not keys:
+    return {}
+  trees = states.init_variables(network, jax.random.key(0), crop_width)
+  trees = trees | {f'target_{name}': tree for name, tree in trees.items()}
+  for key in keys:
+    report(f'initialised anew: {key}')
+  wanted = set(keys)
+  return conversion.to_tensors(trees, [r for r in rules if r.key in wanted])
+
+
+def _iteration(given, found, file, needed):
+  """As the user, the file or the file's name says it, else None."""
+  named = _NAMED.fullmatch(file.stem)
+  told = named and int(named[1] or named[2])
+  for number in (given, found.iteration, told):
+    if number is not None:
+      return number
+  if needed:
+    raise errors.UserError(
+      f'expected the iteration in {file.name} or in its name, found none; add '
+      '--iteration=N'
+    )
+  return None

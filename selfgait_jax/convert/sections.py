@@ -1,0 +1,87 @@
+"""The tables by kind, and the settings of an imported network."""
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from configs import default, models
+from selfgait_jax import errors, validate
+from selfgait_jax.convert import (
+  deepgaitv2,
+  gaitbase,
+  gaitgl,
+  gaitpart,
+  gaitset,
+  gaitset_original,
+  gaitssb,
+  recognise,
+  selfgait,
+)
+
+# recognise.KINDS: the module with its `rules` and `settings`.
+TABLES = {
+  'deepgaitv2': deepgaitv2,
+  'gaitbase': gaitbase,
+  'gaitgl': gaitgl,
+  'gaitpart': gaitpart,
+  'gaitset': gaitset,
+  'gaitset_original': gaitset_original,
+  'gaitssb': gaitssb,
+  'selfgait': selfgait,
+}
+
+
+def make_section(
+  kind: str,
+  shapes: Mapping[str, tuple[int, ...]],
+  given: Sequence[str],
+  crop_width: int,
+) -> dict:
+  """A section of configs/models.py, with every setting.
+
+  Args:
+    kind: a key of `recognise.KINDS`.
+    shapes: of the state dict's tensors, by key.
+    given: 'name=value' of the user's, stronger than what the shapes say.
+    crop_width: columns of the silhouettes.
+
+  Raises:
+    UserError: a setting is unknown, of another type or cannot be right.
+  """
+  section = getattr(models, recognise.KINDS[kind].model)()
+  section.crop_width = crop_width
+  try:
+    section.update(TABLES[kind].settings(shapes))
+  except KeyError as error:
+    raise errors.UserError(
+      f'expected {error.args[0]} to tell the size of the network, found none; '
+      'change --input'
+    ) from error
+  for setting in given:
+    name, equals, text = setting.partition('=')
+    if not equals or name not in section or name == 'name':
+      names = ', '.join(sorted(set(section) - {'name'}))
+      raise errors.UserError(
+        f'expected NAME=VALUE with a name out of {names}, found {setting}; '
+        'change --setting'
+      )
+    section[name] = _value(name, text, section[name])
+  config = default.get_config()
+  config.stages, config.model = 'evaluate', section
+  validate.check(config)
+  return section.to_dict()
+
+
+def _value(name, text, example):
+  """The value written in `text`, of the type of `example`."""
+  try:
+    value = ast.literal_eval(text)
+  except (SyntaxError, ValueError):
+    value = {'true': True, 'false': False}.get(text, text)
+  if isinstance(example, tuple) and isinstance(value, (int, list)):
+    value = (value,) if isinstance(value, int) else tuple(value)
+  if type(value) is not type(example):
+    raise errors.UserError(
+      f'expected {name} to be like {example!r}, found {text}; change '
+      f'--setting={name}'
+    )
+  return value
