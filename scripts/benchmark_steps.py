@@ -9,7 +9,7 @@ import benchmark_common
 import jax
 import numpy as np
 
-from configs import default
+from configs import default, models
 from selfgait_jax import augment, sharding, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
@@ -17,10 +17,14 @@ from selfgait_jax.data import datasets, input_pipeline, splits
 from selfgait_jax.models import factory
 
 WARM = 2  # steps that are not counted
+NETWORKS = tuple(factory.MODELS)
 # --step: its stage, its function, how often a batch's frames are seen.
-STEPS = {
-  'selfgait': ('pretrain', steps.pretrain_step, 2),
-  'supervised': ('finetune', steps.supervised_step, 1),
+LABEL_FREE = ('pretrain', steps.pretrain_step, 2)
+STEPS = dict.fromkeys(NETWORKS, ('train', steps.supervised_step, 1))
+STEPS |= {
+  'selfgait': LABEL_FREE,
+  'gaitssb': LABEL_FREE,
+  'selfgait_triplet': ('train', steps.supervised_step, 1),
 }
 
 
@@ -29,7 +33,8 @@ def step_options(parser):
     '--step',
     choices=STEPS,
     default='selfgait',
-    help='two views and a target network, or the triplet loss',
+    help='two views without labels (selfgait with a target network, gaitssb), '
+    'or triplet and, where there is a classifier, cross-entropy',
   )
   _batch_options(parser)
 
@@ -43,10 +48,13 @@ def step_case(options):
   the devices.
   """
   mesh = _mesh(options)
-  config = default.get_config()
-  config.model.dtype = options.dtype
+  config = _config(options.step.removesuffix('_triplet'), options)
   name, function, views = STEPS[options.step]
   stage = config[name]
+  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
+  if options.step == 'gaitssb':
+    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+    stage.infonce_target = 'online'
   subjects = _subjects(options.sequences)
   stage.batch_subjects = subjects
   stage.batch_sequences = options.sequences // subjects
@@ -78,14 +86,16 @@ def step_case(options):
 
 
 def embed_options(parser):
+  parser.add_argument(
+    '--model', choices=NETWORKS, default='selfgait', help='network'
+  )
   _batch_options(parser)
 
 
 def embed_case(options):
-  """Frames a second of the forward pass: the encoder alone, and all of it."""
+  """Frames a second of the forward pass: the trunk alone, and all of it."""
   mesh = _mesh(options)
-  config = default.get_config()
-  config.model.dtype = options.dtype
+  config = _config(options.model, options)
   model = factory.make_model(config.model)
   variables = jax.device_put(
     states.init_variables(model, jax.random.key(0), config.model.crop_width),
@@ -94,17 +104,20 @@ def embed_case(options):
   shape = options.sequences, options.frames
   frames = np.random.default_rng(0).integers(0, 256, (*shape, 64, 64), np.uint8)
   batch = sharding.shard_batch((frames, np.ones(shape, bool)), mesh)
+  frames_alone = options.model == 'selfgait'
 
   def encode(variables, frames, mask):
     clips = augment.crop_frames(frames, config.model.crop_width)
-    return model.apply(variables, clips, method=lambda m, x: m.encoder(x))
+    method = lambda m: m.encoder(clips) if frames_alone else m.pool(clips, mask)
+    return model.apply(variables, method=method)
 
   def embed(variables, frames, mask):
     return steps.embed_step(
       variables, frames, mask, model=model, crop_width=config.model.crop_width
     )['embedding']
 
-  for part, function in (('encoder', encode), ('embedding', embed)):
+  trunk = 'encoder' if frames_alone else 'trunk'
+  for part, function in ((trunk, encode), ('embedding', embed)):
     compile_seconds, forward = benchmark_common.seconds(
       sharding.compile_embed(function, mesh).lower(variables, *batch).compile
     )
@@ -112,9 +125,17 @@ def embed_case(options):
     benchmark_common.median_seconds(run, WARM)
     seconds = benchmark_common.median_seconds(run, options.repeats)
     yield {
+      'model': options.model,
       'part': part,
       **_rate(options, 1, seconds, compile_seconds, mesh),
     }
+
+
+def _config(network, options):
+  config = default.get_config()
+  config.model = getattr(models, network)()
+  config.model.dtype = options.dtype
+  return config
 
 
 def _batch_options(parser):

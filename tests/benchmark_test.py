@@ -33,7 +33,7 @@ def benchmark(folder, *options):
   return ended.returncode, lines, ended.stderr
 
 
-@pytest.mark.parametrize('step, views', [('selfgait', 2), ('supervised', 1)])
+@pytest.mark.parametrize('step, views', [('selfgait', 2), ('gaitset', 1)])
 def test_step(step, views, tmp_path):
   sizes = ['--sequences=2', '--frames=2', '--repeats=2', '--devices=2']
   status, (line,), said = benchmark(tmp_path, 'step', f'--step={step}', *sizes)
