@@ -9,6 +9,8 @@ import ml_collections
 
 from configs import models
 
+OPENGAIT_DEFECTS = ('shared_augment', 'rotation_centre')  # of `reference`
+
 
 def get_config() -> ml_collections.ConfigDict:
   """The settings of the SelfGait release where it has one, corrected."""
@@ -45,25 +47,35 @@ def get_config() -> ml_collections.ConfigDict:
   c.few_pretrained = supervised_stage(init='pretrain', labelled_fraction=0.1)
   c.train = supervised_stage()
 
-  c.augment = augment = ml_collections.ConfigDict()  # one draw a clip
-  augment.flip = 0.5  # probability of a horizontal mirror
+  c.augment = augment = ml_collections.ConfigDict()  # one draw a clip, in order
+  augment.corner_affine = 0.0  # probability that three corners go elsewhere
+  augment.corner_shift = 9  # pixels inwards, at most
+  augment.perspective = 0.0  # probability that a trapezium is made the frame
+  augment.perspective_shift = 9  # columns off a corner, at most
   augment.shift = 0.0  # largest shift, as a share of height and width
-  augment.affine = 0.0  # probability of rotation, scale and shear
-  augment.rotation = 10.0  # degrees, at most
+  augment.affine = 0.0  # probability of rotation, scale and shear in one
+  augment.rotation = 10.0  # its degrees, at most
   augment.scale = 0.1  # at most, around 1
-  augment.shear = 0.1  # at most
+  augment.shear = 0.1  # at most; then the central columns are cut out
+  augment.flip = 0.5  # probability of a horizontal mirror
+  augment.rotate = 0.0  # probability of a rotation of what has been cut out
+  augment.rotate_degrees = 10.0  # at most
   augment.dilate = 0.0  # probability that a band of rows grows (a coat)
   augment.erode = 0.0  # probability that a band of rows shrinks
+  augment.dilate_rows = ((12, 16), (36, 40))  # of both: ranges of its two ends
   augment.erase = 0.0  # probability that one rectangle is blanked
   augment.blur = 0.0  # probability that a band of rows is smoothed
+  augment.blur_rows = ((9, 20), (29, 40))
 
-  c.reference = reference = ml_collections.ConfigDict()  # the release's defects
+  c.reference = reference = ml_collections.ConfigDict()  # SelfGait's defects
   reference.cosine_axis = False  # similarity over parts, not over features
   reference.partition = False  # cut at 80 % of the sequences, not by subject
   reference.window = False  # one window a sequence for the whole run
   reference.flip = False  # every frame of a clip has its own coin
   reference.pretrain_sampler = False  # label-free batches drawn by identity
   reference.frame_split = False  # `predictive` sees the last-but-one frame only
+  reference.shared_augment = False  # OpenGait, unfixed: one draw for a batch
+  reference.rotation_centre = False  # OpenGait: `rotate` about (H, W) // 2
 
   c.eval = evaluation = ml_collections.ConfigDict()
   evaluation.protocol = 'casiab'  # see selfgait_jax/protocols.py
@@ -129,8 +141,15 @@ def _stage() -> ml_collections.ConfigDict:
   s.init = ''  # the earlier stage whose weights it starts from; '': init_from
   s.batch_subjects = 8  # P; label-free batches hold P * K sequences of anyone
   s.batch_sequences = 16  # K
-  s.frames = 30  # T, of a clip
-  s.ordered = True  # a contiguous window; False: T frames of the sequence, any
+  s.frames_sampling = 'fixed'  # fixed | unfixed | all (labelled stages only)
+  s.frames = 30  # T, of a clip: `fixed`
+  s.frames_min = 10  # `unfixed`: drawn for each clip, from here
+  s.frames_max = 50  # to here
+  s.frames_limit = 720  # `all`: of a sequence, from its start
+  s.ordered = True  # frames in a row; False: any of the sequence, in any order
+  s.frames_skip = 0  # ordered: out of the row, so many more, are left out
+  s.interval_min = 1  # ordered: from one frame to the next, drawn for each clip
+  s.interval_max = 1
   s.labelled_fraction = 1.0  # of the training data, for triplet steps
   s.triplet_weight = 1.0  # of the triplet or consistency loss
   s.triplet = 'all'  # all | hard

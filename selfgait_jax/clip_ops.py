@@ -1,4 +1,7 @@
-"""What augmentation does to a clip uint8 [T, H, W], its parameters given."""
+"""What augmentation does to a clip uint8 [T, H, W], its parameters given.
+
+Warps are in warps.py.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +12,18 @@ Array = jax.Array
 
 BLUR_THRESHOLD = 0.2  # of white, as in OpenGait's RandomPartBlur
 
+# The windows of OpenGait's RandomPartDilate: how far each reaches left and
+# right in its own row, one row away and two rows away, -1 not at all.
+WINDOWS = (
+  (
+    (2, 2, -1),
+    (2, 2, 2),
+    (1, 1, 1),
+  )  # rectangles 5 x 3, 5 x 5, 3 x 5 (wide x tall)
+  + ((1, 0, -1), (1, 0, 0), (2, 0, -1))  # crosses 3 x 3, 3 x 5, 5 x 3
+  + ((1, 0, -1), (1, 1, 0), (2, 0, -1))  # ellipses of the same sizes
+)
+
 
 def crop(frames: Array, crop_width: int) -> Array:
   """The central columns of [..., H, W].
@@ -16,8 +31,22 @@ def crop(frames: Array, crop_width: int) -> Array:
   Raises:
     UserError: the frames are narrower than that.
   """
-  start = _crop_start(frames.shape[-1], crop_width)
+  start = crop_start(frames.shape[-1], crop_width)
   return frames[..., start : start + crop_width]
+
+
+def crop_start(width: int, crop_width: int) -> int:
+  """The first of the central columns.
+
+  Raises:
+    UserError: the frames are narrower than that.
+  """
+  if width < crop_width:
+    raise errors.UserError(
+      f'expected frames at least {crop_width} columns wide, found {width}; '
+      'change model.crop_width'
+    )
+  return (width - crop_width) // 2
 
 
 def shift_and_crop(
@@ -34,7 +63,7 @@ def shift_and_crop(
   """
   frames, height, width = clip.shape
   padded = jnp.pad(clip, [(0, 0)] + [(most, most) for most in largest])
-  start = largest[1] + _crop_start(width, crop_width)
+  start = largest[1] + crop_start(width, crop_width)
   return jax.lax.dynamic_slice(
     padded,
     (0, largest[0] - rows, start - columns),
@@ -42,59 +71,8 @@ def shift_and_crop(
   )
 
 
-def affine_matrix(angle: Array, scale: Array, shear: Array):
-  """((a, b), (c, d)) on (x, y): x slides by `shear` * y, then rotation."""
-  cos, sin = scale * jnp.cos(angle), scale * jnp.sin(angle)
-  return (cos, cos * shear - sin), (sin, sin * shear + cos)
-
-
-def warp_and_crop(
-  clip: Array, matrix, rows: Array, columns: Array, crop_width: int
-) -> Array:
-  """Bilinear warp about the centre, zeros outside, then the central columns.
-
-  Args:
-    clip: uint8 [T, H, W].
-    matrix: of `affine_matrix`, from (x, y) of the clip to (x, y) of the
-      result, both counted from the centre.
-    rows: shift down after that.
-    columns: shift right after that.
-    crop_width: columns kept.
-  """
-  frames, height, width = clip.shape
-  middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
-  x = jnp.arange(crop_width) + _crop_start(width, crop_width)
-  y = jnp.arange(height)[:, None]
-  (a, b), (c, d) = matrix
-  area = a * d - b * c
-  x, y = x - columns - middle_x, y - rows - middle_y
-  # One pixel of zeros around the clip stands for all that lies outside it.
-  source_x = jnp.clip((d * x - b * y) / area + middle_x, -1, width) + 1
-  source_y = jnp.clip((a * y - c * x) / area + middle_y, -1, height) + 1
-  left, top = jnp.floor(source_x), jnp.floor(source_y)
-  right_share, bottom_share = source_x - left, source_y - top
-  # Time last: one index then fetches a run of pixels, which is faster.
-  padded = jnp.pad(clip, [(0, 0), (1, 2), (1, 2)]).transpose(1, 2, 0)
-  pixels = padded.reshape(-1, frames)
-  corner = (top * (width + 3) + left).astype(jnp.int32)  # [H, crop_width]
-
-  def weighted(offset, share):
-    return pixels[corner + offset].astype(jnp.float32) * share[..., None]
-
-  below = width + 3
-  result = (
-    weighted(0, (1 - right_share) * (1 - bottom_share))
-    + weighted(1, right_share * (1 - bottom_share))
-    + weighted(below, (1 - right_share) * bottom_share)
-    + weighted(below + 1, right_share * bottom_share)
-  )
-  return jnp.round(result).astype(jnp.uint8).transpose(2, 0, 1)
-
-
-def dilate_band(
-  clip: Array, top: Array, bottom: Array, tall: Array, wide: Array
-) -> Array:
-  """Largest value of a 3 or 5 pixel window, within rows top <= row < bottom.
+def dilate_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
+  """Largest value of a window, within rows top <= row < bottom.
 
   Pixels outside the band are neither changed nor seen, as in OpenGait.
 
@@ -102,22 +80,24 @@ def dilate_band(
     clip: uint8 [T, H, W].
     top: first row.
     bottom: row after the last.
-    tall: bool, the window has 5 rows, else 3.
-    wide: bool, the window has 5 columns, else 3.
+    window: index into `WINDOWS`.
   """
   inside = _rows_between(clip, top, bottom)
   band = jnp.where(inside, clip, 0)
-  for axis, large in ((1, tall), (2, wide)):
-    band = _maximum_of_three(band, axis)
-    band = jnp.where(large, _maximum_of_three(band, axis), band)
-  return jnp.where(inside, band, clip)
+  wide = _maximum_of_three(band, 2)
+  by_reach = band, wide, _maximum_of_three(wide, 2)
+  reaches = jnp.array(WINDOWS)[window]
+  own, near, far = (
+    jnp.select([reach == r for r in range(3)], by_reach, 0) for reach in reaches
+  )
+  near = jnp.maximum(near, _maximum_of_three(far, 1))
+  grown = jnp.maximum(own, _maximum_of_three(near, 1))
+  return jnp.where(inside, grown, clip)
 
 
-def erode_band(
-  clip: Array, top: Array, bottom: Array, tall: Array, wide: Array
-) -> Array:
+def erode_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
   """Smallest value of the window: `dilate_band` of the background."""
-  return ~dilate_band(~clip, top, bottom, tall, wide)
+  return ~dilate_band(~clip, top, bottom, window)
 
 
 def erase_rectangle(
@@ -173,12 +153,3 @@ def _rows_between(clip, top, bottom):
   """bool [H, 1], which rows of [T, H, W] lie in top <= row < bottom."""
   row = jnp.arange(clip.shape[1])[:, None]
   return (top <= row) & (row < bottom)
-
-
-def _crop_start(width, crop_width):
-  if width < crop_width:
-    raise errors.UserError(
-      f'expected frames at least {crop_width} columns wide, found {width}; '
-      'change model.crop_width'
-    )
-  return (width - crop_width) // 2

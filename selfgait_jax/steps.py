@@ -198,7 +198,7 @@ def _augment(clips, key, config):
     key,
     config.augment,
     config.model.crop_width,
-    config.reference.flip,
+    config.reference,
   )
 
 

@@ -23,6 +23,7 @@ STAGE_CHOICES = {
   'objective': ('two_view', 'predictive', 'joint', 'supervised'),
   'pairs': ('same_clip', 'same_sequence', 'synchronised_views'),
   'views_per_batch': (0, 1, 2),
+  'frames_sampling': ('fixed', 'unfixed', 'all'),
   'infonce_target': ('ema', 'online'),
   'joint_with': ('two_view', 'predictive'),
   'target_schedule': ('constant', 'cosine'),
@@ -44,12 +45,18 @@ RANGES = {
   'synthetic.frames': COUNT,
   'synthetic.seed': ANY,
   'model.crop_width': (1, 64),
-  'augment.flip': SHARE,
+  'augment.corner_affine': SHARE,
+  'augment.corner_shift': (0, 21),  # three corners stay apart
+  'augment.perspective': SHARE,
+  'augment.perspective_shift': (0, 31),
   'augment.shift': SHARE,
   'augment.affine': SHARE,
   'augment.rotation': ANY,
   'augment.scale': SHARE,
   'augment.shear': ANY,
+  'augment.flip': SHARE,
+  'augment.rotate': SHARE,
+  'augment.rotate_degrees': ANY,
   'augment.dilate': SHARE,
   'augment.erode': SHARE,
   'augment.erase': SHARE,
@@ -80,6 +87,12 @@ MODEL_RANGES = {
 STAGE_RANGES = {
   'steps': COUNT,
   'frames': COUNT,
+  'frames_min': COUNT,
+  'frames_max': COUNT,
+  'frames_limit': COUNT,
+  'frames_skip': ANY,
+  'interval_min': COUNT,
+  'interval_max': COUNT,
   'batch_subjects': COUNT,
   'batch_sequences': COUNT,
   'labelled_fraction': (math.ulp(0), 1),
@@ -109,6 +122,7 @@ def check(config) -> None:
   for key, bounds in RANGES.items():
     _expect_between(key, _get(config, key), bounds)
   _check_model(config.model)
+  _check_rows(config.augment)
   stages = config.stages.split(',')
   for name in stages:
     _expect('stages', name, (*runs.STAGES, 'evaluate'))
@@ -159,6 +173,18 @@ def _check_model(model):
     )
 
 
+def _check_rows(augment):
+  for key in ('dilate_rows', 'blur_rows'):
+    ends = [end for pair in augment[key] for end in pair]
+    if (
+      len(ends) != 4 or ends != sorted(ends) or not 0 <= ends[0] < ends[3] < 65
+    ):
+      raise errors.UserError(
+        f'expected config.augment.{key} to be ((a, b), (c, d)), rising within '
+        f'64 rows, found {augment[key]}; change config.augment.{key}'
+      )
+
+
 def _check_stage(config, name, stages):
   stage, prefix = config[name], name + '.'
   if 'pairs' not in stage:  # a supervised section lacks the other settings
@@ -186,6 +212,7 @@ def _check_stage(config, name, stages):
     )
   if stage.objective in ('supervised', 'joint'):
     _check_labelled(config, name)
+  _check_sampling(config, name)
   if stage.objective != 'supervised':
     _check_label_free(config, name)
 
@@ -207,6 +234,37 @@ def _check_labelled(config, name):
     raise errors.UserError(
       f'expected {name}.triplet=all with gamma={stage.gamma} (the consistency '
       f"loss is of all triplets), found 'hard'; change config.{name}.triplet"
+    )
+
+
+def _check_sampling(config, name):
+  stage, sampling = config[name], config[name].frames_sampling
+  for low, high in (
+    ('frames_min', 'frames_max'),
+    ('interval_min', 'interval_max'),
+  ):
+    if stage[low] > stage[high]:
+      raise errors.UserError(
+        f'expected {low} not above {high}, found {stage[low]} and '
+        f'{stage[high]}; change config.{name}.{low}'
+      )
+  spread = stage.frames_skip or stage.interval_max > 1
+  if spread and (sampling == 'all' or not stage.ordered):
+    raise errors.UserError(
+      'expected ordered frames, fixed or unfixed, with frames_skip or an '
+      f'interval, found frames_sampling={sampling} and ordered='
+      f'{stage.ordered}; change config.{name}.ordered or frames_sampling'
+    )
+  if sampling != 'fixed' and stage.objective != 'supervised':
+    raise errors.UserError(
+      'expected frames_sampling=fixed where clips are learnt from without '
+      f'labels, found {sampling}; change config.{name}.frames_sampling'
+    )
+  if config.reference.window and (spread or sampling != 'fixed'):
+    raise errors.UserError(
+      f'expected {name} to take its frames from one fixed window a sequence '
+      '(reference.window), found frames_skip, an interval or frames_sampling='
+      f'{sampling}; change config.reference.window'
     )
 
 

@@ -10,15 +10,16 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from configs import default
-from selfgait_jax import augment, clip_ops, errors
+from selfgait_jax import augment, clip_ops, errors, warps
 
 EVERYTHING = dict(
-  flip=0.5, shift=0.1, affine=0.5, dilate=0.5, erode=0.5, erase=0.5, blur=0.5
+  **dict.fromkeys(('corner_affine', 'perspective', 'affine', 'rotate'), 0.5),
+  **dict.fromkeys(('flip', 'dilate', 'erode', 'erase', 'blur'), 0.5),
+  shift=0.1,
 )
 
-
 _shift = jax.jit(clip_ops.shift_and_crop, static_argnums=(3, 4))
-_warp = jax.jit(clip_ops.warp_and_crop, static_argnums=4)
+_warp = jax.jit(warps.warp, static_argnums=2)
 _bands = {
   'dilate': jax.jit(clip_ops.dilate_band),
   'erode': jax.jit(clip_ops.erode_band),
@@ -32,18 +33,19 @@ def _settings(**changes):
 
 
 @functools.cache
-def _compiled(per_frame_flip, **changes):
-  settings = _settings(**changes)
+def _compiled(reference='', crop_width=44, **changes):
+  settings, switches = _settings(**changes), default.get_config().reference
+  switches.update({reference: True} if reference else {})
   return jax.jit(
     lambda frames, key: augment.augment_clips(
-      frames, key, settings, 44, per_frame_flip
+      frames, key, settings, crop_width, switches
     )
   )
 
 
-def _augment(frames, seed=0, per_frame_flip=False, **changes):
-  run = _compiled(per_frame_flip, **changes)
-  return np.asarray(run(frames, jax.random.key(seed)))
+def _augment(frames, seed=0, **changes):
+  """`reference`, a switch, and `crop_width` besides settings in `changes`."""
+  return np.asarray(_compiled(**changes)(frames, jax.random.key(seed)))
 
 
 def _random(*shape):
@@ -53,6 +55,28 @@ def _random(*shape):
   smooth = np.stack([cv2.GaussianBlur(f, (0, 0), 1.5) for f in flat])
   smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
   return np.clip((smooth - 0.45) * 2000, 0, 255).astype(np.uint8).reshape(shape)
+
+
+def _grey(*shape):
+  """Smooth grey hills, at most about 40 levels from pixel to pixel, uint8."""
+  noise = np.random.default_rng(1).random(shape).astype(np.float32)
+  flat = [
+    cv2.GaussianBlur(f, (0, 0), 2) for f in noise.reshape(-1, *shape[-2:])
+  ]
+  low, high = np.min(flat), np.max(flat)
+  return (255 * (np.stack(flat) - low) / (high - low)).astype(np.uint8)
+
+
+def _assert_warped(clip, to_source, expected):
+  """Within 2 levels; expected(frame) is OpenCV's, of the whole frame."""
+  for start, width in ((0, 64), (10, 44)):
+    cut = warps.product([to_source, warps.shift(-start, 0)])
+    found = np.asarray(_warp(clip, cut, width), int)
+    for result, frame in zip(found, clip, strict=True):
+      image = expected(frame)[:, start : start + width].astype(int)
+      # OpenCV 4 rounds positions to 1/32 pixel, OpenCV 5 does not.
+      assert np.abs(result - image).max() <= 2
+      assert image.any()
 
 
 def test_crop_keeps_the_central_columns():
@@ -77,45 +101,104 @@ def test_shift_moves_whole_pixels(rows, columns):
       if 0 <= y - rows < 64 and 0 <= x - columns < 64:
         expected[:, y, x] = clip[:, y - rows, x - columns]
   np.testing.assert_array_equal(moved, expected[..., 10:54])
-  identity = ((1.0, 0.0), (0.0, 1.0))
-  np.testing.assert_array_equal(_warp(clip, identity, rows, columns, 44), moved)
+  matrix = warps.shift(columns - 10, rows)
+  np.testing.assert_array_equal(_warp(clip, matrix, 44), moved)
 
 
 @pytest.mark.parametrize(
   'degrees, scale, shear',
   [(10, 1, 0), (0, 1.1, 0), (0, 1, 0.1), (-7, 0.9, -0.1)],
 )
-def test_warp_matches_opencv(degrees, scale, shear):
-  clip = _random(2, 64, 64)
-  matrix = clip_ops.affine_matrix(np.deg2rad(degrees), scale, shear)
-  warped = _warp(clip, matrix, 2, -3, 44)
-  linear = np.array(matrix, np.float64)
+def test_affine_matches_opencv(degrees, scale, shear):
   turn = np.deg2rad(degrees)
   rotation = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-  np.testing.assert_allclose(
-    linear, scale * np.array(rotation) @ [[1, shear], [0, 1]], atol=1e-6
-  )
+  linear = scale * np.array(rotation) @ [[1, shear], [0, 1]]
   offset = np.array([31.5 - 3, 31.5 + 2]) - linear @ [31.5, 31.5]
   forward = np.column_stack([linear, offset])
-  for result, frame in zip(warped, clip, strict=True):
-    expected = cv2.warpAffine(frame, forward, (64, 64))[:, 10:54]
-    # OpenCV rounds positions to 1/32 pixel.
-    difference = np.abs(np.asarray(result, int) - expected)
-    assert difference.max() <= 20
-    assert difference.mean() < 1.5
+  matrix = warps.affine(turn, scale, shear, (31.5, 31.5))
+  _assert_warped(
+    _grey(2, 64, 64),
+    warps.product([matrix, warps.shift(-3, 2)]),
+    lambda frame: cv2.warpAffine(frame, forward, (64, 64)),
+  )
 
 
-@pytest.mark.parametrize('tall, wide', [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize('degrees', [10, -4.3, 0])
+@pytest.mark.parametrize('centre', [(22, 32), (32, 22)])
+def test_rotation_matches_opencv(degrees, centre):
+  clip = _grey(2, 64, 44)
+  forward = cv2.getRotationMatrix2D(centre, degrees, 1)
+  found = _warp(clip, warps.rotation(np.deg2rad(degrees), centre), 44)
+  for result, frame in zip(np.asarray(found, int), clip, strict=True):
+    expected = cv2.warpAffine(frame, forward, (44, 64))
+    assert np.abs(result - expected).max() <= 2
+    if not degrees:
+      np.testing.assert_array_equal(result, frame)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_corner_affine_matches_opencv(seed):
+  inwards = np.random.default_rng(seed).integers(0, 10, (2, 3, 2))
+  corners = np.array([[0, 0], [64, 0], [0, 64]])
+  source, target = (corners + inwards * [[1, 1], [-1, 1], [1, -1]]).astype(
+    np.float32
+  )
+  forward = cv2.getAffineTransform(source, target)
+  _assert_warped(
+    _grey(2, 64, 64),
+    warps.triangles(jnp.array(source), jnp.array(target)),
+    lambda frame: cv2.warpAffine(frame, forward, (64, 64)),
+  )
+
+
+@pytest.mark.parametrize(
+  'left, right, low_left, low_right',
+  [(0, 63, 9, 54), (9, 54, 0, 63), (3, 60, 9, 57), (0, 54, 9, 63)],
+)
+def test_perspective_matches_opencv(left, right, low_left, low_right):
+  source = [[left, 0], [right, 0], [low_right, 64], [low_left, 64]]
+  frame_corners = [[0, 0], [64, 0], [64, 64], [0, 64]]
+  forward = cv2.getPerspectiveTransform(
+    np.float32(source), np.float32(frame_corners)
+  )
+  _assert_warped(
+    _grey(2, 64, 64),
+    warps.trapezium((left, right), (low_left, low_right), 64, 64),
+    lambda frame: cv2.warpPerspective(frame, forward, (64, 64)),
+  )
+
+
+def test_one_warp_stands_for_several_in_their_order():
+  clip = np.pad(_grey(2, 48, 48), [(0, 0), (8, 8), (8, 8)])
+  first, then = warps.shift(5, -3), warps.trapezium((7, 60), (2, 58), 64, 64)
+  twice = _warp(_warp(clip, first, 64), then, 64)
+  np.testing.assert_array_equal(
+    _warp(clip, warps.product([first, then]), 64), twice
+  )
+  other = _warp(clip, warps.product([then, first]), 64)
+  assert (np.asarray(other) != twice).any()
+
+
+SHAPES = {
+  'RECT': [(5, 3), (5, 5), (3, 5)],
+  'CROSS': [(3, 3), (3, 5), (5, 3)],
+  'ELLIPSE': [(3, 3), (3, 5), (5, 3)],
+}
+
+
 @pytest.mark.parametrize('name', ['dilate', 'erode'])
-def test_bands_grow_and_shrink_as_in_opencv(name, tall, wide):
+def test_bands_grow_and_shrink_as_in_opencv(name):
   clip = _random(2, 64, 44)
-  result = _bands[name](clip, 13, 38, bool(tall), bool(wide))
-  expected = clip.copy()
-  kernel = np.ones((5 if tall else 3, 5 if wide else 3), np.uint8)
-  for frame in expected:
-    frame[13:38] = getattr(cv2, name)(frame[13:38].copy(), kernel)
-  np.testing.assert_array_equal(result, expected)
-  assert (expected != clip).any()
+  kinds = [(kind, size) for kind, sizes in SHAPES.items() for size in sizes]
+  assert len(kinds) == len(clip_ops.WINDOWS)
+  for window, (kind, size) in enumerate(kinds):
+    result = _bands[name](clip, 13, 38, window)
+    expected = clip.copy()
+    kernel = cv2.getStructuringElement(getattr(cv2, f'MORPH_{kind}'), size)
+    for frame in expected:
+      frame[13:38] = getattr(cv2, name)(frame[13:38].copy(), kernel)
+    np.testing.assert_array_equal(result, expected, str((kind, size)))
+    assert (expected != clip).any()
 
 
 def test_blur_matches_opencv():
@@ -137,9 +220,7 @@ def test_erase_blanks_one_rectangle():
   np.testing.assert_array_equal(erased, expected)
 
 
-@pytest.mark.parametrize(
-  'name', ['flip', 'affine', 'dilate', 'erode', 'erase', 'blur']
-)
+@pytest.mark.parametrize('name', sorted(set(EVERYTHING) - {'shift'}))
 def test_probability_and_ranges(name):
   clips, probability = 500, 0.3
   # Chequered, so that every change is seen on every row; solid, to be erased.
@@ -166,6 +247,30 @@ def test_probability_and_ranges(name):
     np.testing.assert_array_equal(sides[0] * sides[1], blank.sum(axis=(1, 2)))
 
 
+def test_dilation_draws_each_window():
+  frames = np.zeros((900, 1, 64, 64), np.uint8)
+  frames[:, :, 26, 32] = 255
+  result = _augment(frames, dilate=1.0)[:, 0]
+  shapes, counts = np.unique(result, axis=0, return_counts=True)
+  # Of the nine, two small ellipses are crosses.
+  sizes = [int(shape.sum()) for shape in shapes]
+  assert sorted(sizes) == [5, 7, 7, 11, 15, 15, 25]
+  expected = np.where((shapes.sum((1, 2)) < 8) & (shapes[:, 24, 22] == 0), 2, 1)
+  assert np.abs(counts / 100 - expected).max() < 0.5
+
+
+@pytest.mark.parametrize('name', ['dilate', 'blur'])
+def test_rows_are_settings(name):
+  frame = np.indices((64, 64)).sum(axis=0) // 4 % 2 * 255
+  frames = frame.astype(np.uint8)[None, None].repeat(300, axis=0)
+  changes = {name: 1.0, f'{name}_rows': ((9, 20), (39, 50))}
+  change = _augment(frames, **changes) != augment.crop_frames(frames)
+  rows = np.flatnonzero(change.any(axis=(0, 1, 3)))
+  assert (rows.min(), rows.max()) == (9, 49)
+  rows = [np.flatnonzero(clip.any(axis=(0, 2))) for clip in change]
+  assert {9, 20} <= {r[0] for r in rows} <= set(range(9, 23))
+
+
 def test_shift_draws_all_positions():
   frames = np.zeros((400, 1, 64, 64), np.uint8)
   frames[:, :, 30, 32] = 255
@@ -188,11 +293,94 @@ def test_per_frame_flip_has_a_coin_for_every_frame():
   frame = _random(1, 1, 64, 64)
   plain = np.asarray(augment.crop_frames(frame))[0, 0]
   result = _augment(
-    frame.repeat(10, axis=0).repeat(100, axis=1), per_frame_flip=True, flip=0.5
+    frame.repeat(10, axis=0).repeat(100, axis=1), reference='flip', flip=0.5
   )
   mirrored = (result == plain[:, ::-1]).all(axis=(2, 3))
   assert (mirrored | (result == plain).all(axis=(2, 3))).all()
   assert (np.abs(mirrored.mean(axis=1) - 0.5) < 0.3).all()
+
+
+def test_blank_frames_stay_blank():
+  frames = _random(4, 3, 64, 64)
+  frames[:, 1:] = 0
+  everything = dict.fromkeys(EVERYTHING, 1.0) | {'shift': 0.1}
+  result = _augment(frames, **everything)
+  assert result[:, 0].any() and not result[:, 1:].any()
+
+
+def test_shared_augment_draws_once_for_a_batch():
+  frames = _random(1, 1, 64, 64).repeat(8, axis=0)
+  changes = {'rotate': 1.0, 'perspective': 0.5, 'flip': 0.5}
+  shared = [
+    _augment(frames, seed, reference='shared_augment', **changes)
+    for seed in range(3)
+  ]
+  for result in shared:
+    np.testing.assert_array_equal(result, result[:1].repeat(8, axis=0))
+  assert (shared[0] != shared[1]).any() and (shared[1] != shared[2]).any()
+  assert len(np.unique(_augment(frames, **changes), axis=0)) == 8
+
+
+@pytest.mark.parametrize(
+  'reference, x, y', [('', 22, 32), ('rotation_centre', 32, 22)]
+)
+def test_rotation_turns_what_was_cut_about_its_centre(reference, x, y):
+  # Slopes along both axes: a pixel tells where it came from.
+  frames = np.zeros((200, 2, 64, 64), np.uint8)
+  frames[:, 0], frames[:, 1] = 3 * np.arange(64), 3 * np.arange(64)[:, None]
+  result = 255 / 3 * _augment(frames, rotate=1.0, reference=reference)
+  source_x, source_y = result[:, 0] - 10, result[:, 1]
+  np.testing.assert_allclose(source_x[:, y, x], x, atol=1e-4)
+  np.testing.assert_allclose(source_y[:, y, x], y, atol=1e-4)
+  angles = np.rad2deg(np.arcsin((source_x[:, y - 15, x] - x) / 15))
+  assert 9 < angles.max() < 11.5 and -11.5 < angles.min() < -9
+  assert abs(angles.mean()) < 2
+
+  # What the cut has taken away does not come back.
+  frames[..., 10:54] = 0
+  assert not _augment(frames[:8], rotate=1.0).any()
+  assert _augment(frames[:8], perspective=1.0).any()
+
+
+def _drawn(monkeypatch, maker, draw, count=2000):
+  """What `draw(key, settings, 64, 64)` asks of `warps.maker`, `count` times."""
+  seen = []
+
+  def spy(*args):
+    seen[:] = [args]
+    return jnp.eye(3)
+
+  monkeypatch.setattr(warps, maker, spy)
+
+  @jax.vmap
+  def once(key):
+    draw(key, _settings(), 64, 64)
+    return seen[0]
+
+  return jax.tree.map(
+    np.asarray, once(jax.random.split(jax.random.key(0), count))
+  )
+
+
+def test_perspective_draws_its_corners(monkeypatch):
+  top, bottom, _, _ = _drawn(
+    monkeypatch, 'trapezium', augment._draw_perspective
+  )
+  for left, right in (top, bottom):
+    assert set(left) == set(range(10)) and set(right) == set(range(54, 64))
+  drawn = np.array([*top, *bottom], float)
+  assert np.abs(np.corrcoef(drawn) - np.eye(4)).max() < 0.1
+
+
+def test_corner_affine_draws_its_corners(monkeypatch):
+  source, target = _drawn(monkeypatch, 'triangles', augment._draw_corners)
+  near, far = set(range(10)), set(range(55, 65))
+  for corners in (source, target):
+    for corner, (x, y) in enumerate([(near, near), (far, near), (near, far)]):
+      assert set(corners[:, corner, 0]) == x
+      assert set(corners[:, corner, 1]) == y
+  drawn = np.concatenate([source, target], 1).reshape(-1, 12).T.astype(float)
+  assert np.abs(np.corrcoef(drawn) - np.eye(12)).max() < 0.1
 
 
 def test_a_clip_does_not_depend_on_batch_or_devices():
@@ -204,7 +392,7 @@ def test_a_clip_does_not_depend_on_batch_or_devices():
   mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
   by_clip = NamedSharding(mesh, PartitionSpec('data'))
   everywhere = NamedSharding(mesh, PartitionSpec())
-  sharded = _compiled(False, **changes)(
+  sharded = _compiled(**changes)(
     jax.device_put(frames, by_clip),
     jax.device_put(jax.random.key(0), everywhere),
   )
@@ -218,17 +406,22 @@ def test_what_is_switched_off_is_not_compiled():
     frames = jax.ShapeDtypeStruct((2, 3, 64, 64), jnp.uint8)
     key = jax.random.key(0)
     settings = _settings(**changes)
+    reference = default.get_config().reference
     traced = jax.make_jaxpr(
-      lambda frames: augment.augment_clips(frames, key, settings)
+      lambda frames: augment.augment_clips(frames, key, settings, 44, reference)
     )(frames)
     return str(traced)
 
-  draw, window, gather = 'random_bits', 'reduce_window', 'gather'
+  draw, window, warp = 'random_bits', 'reduce_window', 'round'
   for changes, present in [
     ({}, set()),
     ({'flip': 0.5}, {draw}),
     ({'dilate': 0.5}, {draw, window}),
-    ({'affine': 0.5}, {draw, gather}),
+    ({'shift': 0.1}, {draw}),
+    ({'affine': 0.5}, {draw, warp}),
+    ({'corner_affine': 0.5}, {draw, warp}),
+    ({'perspective': 0.5}, {draw, warp}),
+    ({'rotate': 0.5}, {draw, warp}),
   ]:
     text = program(**changes)
-    assert {word for word in (draw, window, gather) if word in text} == present
+    assert {word for word in (draw, window, warp) if word in text} == present

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from configs import casiab, default, models, oumvlp, synthetic
-from selfgait_jax import runs, validate
+from selfgait_jax import errors, runs, validate
 from selfgait_jax.models import factory
 
 PACKAGE = pathlib.Path(validate.__file__).parent
@@ -63,11 +63,47 @@ def test_a_network_reads_each_of_its_settings(name):
 
 
 def test_the_release_is_the_one_recipe_with_its_defects():
+  """All of SelfGait's; those of OpenGait are in nobody's recipe."""
+  switches = set(default.get_config().reference)
+  assert switches > set(default.OPENGAIT_DEFECTS)
+  of_selfgait = switches - set(default.OPENGAIT_DEFECTS)
   for module in MODULES:
     for name in _recipes(module):
-      switches = module.get_config(name).reference.values()
-      assert all(switches) == (name == 'selfgait_release')
-      assert any(switches) == (name == 'selfgait_release')
+      reference = module.get_config(name).reference
+      found = {switch for switch in reference if reference[switch]}
+      assert found == (of_selfgait if name == 'selfgait_release' else set())
+
+
+@pytest.mark.parametrize(
+  'settings, words',
+  [
+    ({'train.frames_sampling': 'some'}, 'train.frames_sampling'),
+    ({'train.frames_min': 51}, 'frames_min not above frames_max'),
+    ({'train.interval_min': 2}, 'interval_min not above interval_max'),
+    ({'train.ordered': False, 'train.frames_skip': 1}, 'ordered=False'),
+    ({'train.ordered': False, 'train.interval_max': 2}, 'ordered=False'),
+    (
+      {'train.frames_sampling': 'all', 'train.interval_max': 2},
+      'frames_sampling=all',
+    ),
+    ({'pretrain.frames_sampling': 'unfixed'}, 'without labels, found unfixed'),
+    (
+      {'reference.window': True, 'train.frames_sampling': 'unfixed'},
+      'reference.window',
+    ),
+    ({'reference.window': True, 'train.frames_skip': 4}, 'reference.window'),
+    ({'augment.rotate': 1.5}, 'augment.rotate'),
+    ({'augment.perspective_shift': 32}, 'augment.perspective_shift'),
+    ({'augment.blur_rows': ((9, 20), (19, 40))}, 'augment.blur_rows'),
+    ({'augment.dilate_rows': ((9, 20), (39, 65))}, 'augment.dilate_rows'),
+  ],
+)
+def test_impossible_sampling_or_augmentation_is_named(settings, words):
+  config = default.get_config()
+  config.stages = 'pretrain,train'
+  config.update_from_flattened_dict(settings)
+  with pytest.raises(errors.UserError, match=re.escape(words)):
+    validate.check(config)
 
 
 def test_every_setting_is_read():

@@ -47,16 +47,19 @@ def assert_same(ones, others):
       assert one[name].dtype == other[name].dtype
 
 
+UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
+
+
 @pytest.mark.parametrize(
-  ('objective', 'pairs'),
+  ('objective', 'pairs', 'changes'),
   [
-    ('two_view', 'same_clip'),
-    ('joint', 'synchronised_views'),
-    ('supervised', 'same_clip'),
+    ('two_view', 'same_clip', {}),
+    ('joint', 'synchronised_views', {}),
+    ('supervised', 'same_clip', UNFIXED),
   ],
 )
-def test_workers_loader_and_restart_change_nothing(objective, pairs):
-  config = config_for(objective, pairs)
+def test_workers_loader_and_restart_change_nothing(objective, pairs, changes):
+  config = config_for(objective, pairs, **changes)
   config.data.loader, config.data.workers = 'array', 1
   expected = batches(config)
   assert_same(expected[4:], batches(config, first=4))
@@ -139,9 +142,12 @@ def test_reference_window_is_fixed_for_the_run():
   assert len(starts) > 80
 
 
-@pytest.mark.parametrize('objective', ['two_view', 'supervised'])
-def test_hosts_share_a_batch(objective):
-  config = config_for(objective)
+@pytest.mark.parametrize(
+  'objective, changes',
+  [('two_view', {}), ('supervised', {}), ('supervised', UNFIXED)],
+)
+def test_hosts_share_a_batch(objective, changes):
+  config = config_for(objective, **changes)
   config.data.loader = 'array'
   whole = batches(config)
   parts = [batches(config, process_slice=(i, 4)) for i in range(4)]
@@ -153,6 +159,42 @@ def test_hosts_share_a_batch(objective):
   assert len(parts[0][0].popitem()[1]) == BATCH // 4
   with pytest.raises(errors.UserError, match='5 hosts, found 12'):
     batches(config, process_slice=(0, 5))
+
+
+@pytest.mark.parametrize('sampling', ['unfixed', 'all'])
+def test_clips_of_unequal_length_end_in_zeros(sampling):
+  config = config_for(
+    'supervised', frames_sampling=sampling, frames_min=2, frames_max=24
+  )
+  config.data.loader = 'array'
+  shapes = set()
+  for batch in batches(config, last=20):
+    clip, mask = batch['clip'], batch['mask']
+    assert clip.shape[:2] == mask.shape and mask.dtype == bool
+    shapes.add(clip.shape[1])
+    counts = mask.sum(axis=1)
+    np.testing.assert_array_equal(
+      mask, np.arange(len(mask[0])) < counts[:, None]
+    )
+    assert not clip[~mask].any()
+    rows = numbered.rows_of(FOUND, clip)
+    np.testing.assert_array_equal(FOUND.labels[rows], batch['label'])
+    for frames, row, count in zip(clip, rows, counts, strict=True):
+      offsets = numbered.frame_numbers(frames[:count]) - FOUND.starts[row]
+      expected = (offsets[0] + np.arange(count)) % FOUND.lengths[row]
+      np.testing.assert_array_equal(offsets, expected)
+      if sampling == 'all':
+        assert count == FOUND.lengths[row] and offsets[0] == 0
+  longest = FOUND.lengths.max()
+  expected = {10, 20, 24} if sampling == 'unfixed' else {10, 20, 30, longest}
+  assert shapes <= expected and (sampling == 'all' or len(shapes) > 1)
+
+
+def test_interval_longer_than_any_sequence_is_refused():
+  longest = FOUND.lengths.max()
+  batches(config_for('supervised', interval_max=int(longest) - 1), last=1)
+  with pytest.raises(errors.UserError, match=f'at most {longest} frames'):
+    batches(config_for('supervised', interval_max=int(longest)))
 
 
 def test_synchronised_views_need_two_cameras():

@@ -63,11 +63,13 @@ def batch_function(
     A function. A label-free batch is 'clip_1' and, but for `same_clip`,
     'clip_2', uint8 [B, T, H, W]; a labelled one is 'clip', the same, and
     'label', int32 [B]. A `joint` stage has a labelled batch at every step that
-    `joint_every` divides.
+    `joint_every` divides. Clips of unequal length end in zeros, and 'mask',
+    bool [B, T], is True before them; T is one of `sampler.clip_lengths`, the
+    same on every host.
 
   Raises:
-    errors.UserError: B is not divisible by the hosts, or `synchronised_views`
-      have no walk seen by two cameras.
+    errors.UserError: B is not divisible by the hosts, `synchronised_views` have
+      no walk seen by two cameras, or no sequence is as long as an interval.
   """
   stage = config[stage_name]
   mine = _host_slice(stage, stage_name, *process_slice)
@@ -77,18 +79,26 @@ def batch_function(
     _check_pairs(unlabelled, stage, stage_name)
   if len(subset.labelled):
     labelled = sampler.make_index(sequences.select(subset.labelled))
+  used = np.concatenate([subset.unlabelled, subset.labelled])
+  longest = sequences.lengths[used].max()
+  _check_interval(longest, stage, stage_name)
+  sizes = sampler.clip_lengths(stage, longest)
   fixed = None
   if config.reference.window:
     fixed = sampler.fixed_positions(len(sequences), config.seed)
 
   def clips(rows, rng):
-    """uint8 [B, T, H, W], this host's part."""
-    lengths = sequences.lengths[rows]
+    """This host's part: clips, uint8 [B, T, H, W], and their mask, if any."""
+    lengths, mask = sequences.lengths[rows], None
     if fixed is not None:
       offsets = sampler.window(lengths, stage.frames, fixed[rows])
     else:
-      offsets = sampler.clip_frames(lengths, stage.frames, rng, stage.ordered)
-    return sequences.frames[(sequences.starts[rows, None] + offsets)[mine]]
+      offsets, mask = sampler.clip_frames(lengths, stage, rng, sizes)
+    found = sequences.frames[(sequences.starts[rows, None] + offsets)[mine]]
+    if mask is not None:
+      mask = mask[mine]
+      found[~mask] = 0
+    return found, mask
 
   def make(step):
     rng = sampler.generator(config.seed, stage_name, step)
@@ -96,14 +106,15 @@ def batch_function(
       stage.objective == 'joint' and step % stage.joint_every == 0
     ):
       rows, labels = sampler.labelled_rows(labelled, stage, rng)
-      clip = clips(subset.labelled[rows], rng)
-      return {'clip': clip, 'label': labels[mine]}
+      clip, mask = clips(subset.labelled[rows], rng)
+      batch = {'clip': clip, 'label': labels[mine]}
+      return batch if mask is None else batch | {'mask': mask}
     first, second = sampler.label_free_rows(
       unlabelled, stage, rng, config.reference.pretrain_sampler
     )
-    batch = {'clip_1': clips(subset.unlabelled[first], rng)}
+    batch = {'clip_1': clips(subset.unlabelled[first], rng)[0]}
     if stage.pairs != 'same_clip':
-      batch['clip_2'] = clips(subset.unlabelled[second], rng)
+      batch['clip_2'] = clips(subset.unlabelled[second], rng)[0]
     return batch
 
   return make
@@ -188,7 +199,7 @@ def _tfdata_batches(make, steps, workers, ahead):
     'config.data.loader=tfdata', 'set config.data.loader=array'
   )
   types = {name: tf.uint8 for name in ('clip', 'clip_1', 'clip_2')}
-  types['label'] = tf.int32
+  types |= {'label': tf.int32, 'mask': tf.bool}
 
   def call(step):
     # tf.data wants the same arrays at each step: an empty one stands for none.
@@ -232,6 +243,15 @@ def _host_slice(stage, stage_name, index, count):
       f'config.{stage_name}.batch_subjects or batch_sequences'
     )
   return slice(batch * index // count, batch * (index + 1) // count)
+
+
+def _check_interval(longest, stage, stage_name):
+  if 1 < stage.interval_max >= longest:
+    raise errors.UserError(
+      f'expected a sequence longer than config.{stage_name}.interval_max='
+      f'{stage.interval_max}, found at most {longest} frames; change '
+      f'config.{stage_name}.interval_max'
+    )
 
 
 def _check_pairs(index, stage, stage_name):

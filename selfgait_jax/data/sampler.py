@@ -7,6 +7,8 @@ import numpy as np
 
 from selfgait_jax.data.sequences import SequenceSet
 
+MAX_LENGTHS = 6  # of padded clips
+
 
 def generator(*words: int | str) -> np.random.Generator:
   """A generator that is a function of these words and nothing else."""
@@ -110,25 +112,61 @@ def labelled_rows(
   return np.concatenate(rows), np.repeat(subjects, count).astype(np.int32)
 
 
+def clip_lengths(stage, longest: int) -> tuple[int, ...]:
+  """The values, rising, that T of the stage's labelled batches can have.
+
+  Each is a program to compile: multiples of 10, or of more where they would be
+  too many, up to the largest.
+
+  Args:
+    stage: of the config.
+    longest: frames of the longest sequence.
+  """
+  if stage.frames_sampling == 'fixed':
+    return (stage.frames,)
+  if stage.frames_sampling == 'unfixed':
+    low, high = stage.frames_min, stage.frames_max
+  else:
+    low, high = 1, min(stage.frames_limit, longest)
+  step = 10 * max(1, -(-(high - low) // (10 * (MAX_LENGTHS - 1))))
+  return (*(n for n in range(step, high, step) if n >= low), high)
+
+
 def clip_frames(
-  lengths: np.ndarray, frames: int, rng: np.random.Generator, ordered: bool
-) -> np.ndarray:
-  """Which frames of each sequence its clip holds, int [B, T].
+  lengths: np.ndarray, stage, rng: np.random.Generator, sizes
+) -> tuple[np.ndarray, np.ndarray | None]:
+  """Which frames of each sequence its clip holds.
+
+  OpenGait's rules with the interval of Multi-view-Consistency-loss. A clip has
+  N frames: `frames`, or for `unfixed` a draw from `frames_min` to `frames_max`.
+  `ordered` it is N out of N + `frames_skip` frames in a row, or in steps of a
+  rate drawn for the clip, from a start that is any at which they fit; a
+  sequence too short for that is first repeated as often as needed. Unordered
+  it is any N frames, with repetitions where there are fewer. `all` takes the
+  first `frames_limit`, in order.
 
   Args:
     lengths: frames of each sequence, int [B].
-    frames: T.
+    stage: of the config.
     rng: the only source of randomness.
-    ordered: a contiguous window, wrapped around a sequence shorter than T;
-      else T frames in random order, none twice where there are enough.
+    sizes: of `clip_lengths`; T is the least that holds the longest clip.
+
+  Returns:
+    Offsets, int [B, T], 0 for padding; mask, bool [B, T], True for real frames,
+    None for `fixed` clips, which have no padding.
   """
-  if ordered:
-    return window(lengths, frames, rng.random(len(lengths)))
-  # Frames are dealt out in passes over the sequence, each pass shuffled.
-  deck = np.arange(max(frames, lengths.max()))
-  passes, offsets = np.divmod(deck, lengths[:, None])
-  order = np.argsort(passes + rng.random(passes.shape), axis=1)[:, :frames]
-  return np.take_along_axis(offsets, order, axis=1)
+  counts = _draw_counts(lengths, stage, rng)
+  size = sizes[np.searchsorted(sizes, counts.max())]
+  if stage.frames_sampling == 'all':
+    offsets = np.arange(size)
+  elif stage.ordered:
+    offsets = _ordered(lengths, counts, size, stage, rng)
+  else:
+    offsets = _unordered(lengths, counts, size, rng)
+  if stage.frames_sampling == 'fixed':
+    return offsets, None
+  mask = np.arange(size) < counts[:, None]
+  return np.where(mask, offsets, 0), mask
 
 
 def window(
@@ -139,11 +177,9 @@ def window(
   Args:
     lengths: frames of each sequence, int [B].
     frames: T.
-    positions: from 0 to below 1, the place of the start among those possible:
-      where the window fits, or any frame of a sequence shorter than T.
+    positions: from 0 to below 1, the place of the start among those possible.
   """
-  starts = np.where(lengths < frames, lengths, lengths - frames + 1)
-  starts = (positions * starts).astype(np.int64)
+  starts = _starts(lengths, frames, positions)
   return (starts[:, None] + np.arange(frames)) % lengths[:, None]
 
 
@@ -178,6 +214,52 @@ def choose(
     return rng.choice(items, count, replace=False)
   passes = [rng.permutation(items) for _ in range(-(-count // len(items)))]
   return np.concatenate(passes)[:count]
+
+
+def _draw_counts(lengths, stage, rng):
+  """Frames of each clip, int [B]."""
+  if stage.frames_sampling == 'fixed':
+    return np.full(len(lengths), stage.frames)
+  if stage.frames_sampling == 'unfixed':
+    low, high = stage.frames_min, stage.frames_max
+    return rng.integers(low, high, len(lengths), endpoint=True)
+  return np.minimum(lengths, stage.frames_limit)
+
+
+def _ordered(lengths, counts, size, stage, rng):
+  """Rising offsets, counted on around the end of the sequence."""
+  rates = np.ones_like(counts)
+  if stage.interval_max > 1:
+    low, high = stage.interval_min, stage.interval_max
+    rates = rng.integers(low, high, len(lengths), endpoint=True)
+  candidates = counts + stage.frames_skip
+  spans = (candidates - 1) * rates + 1
+  starts = _starts(lengths, spans, rng.random(len(lengths)))
+  chosen = np.arange(size)
+  if stage.frames_skip:
+    places = np.arange(size + stage.frames_skip)
+    draws = rng.random((len(lengths), len(places)))
+    draws[places >= candidates[:, None]] = 2
+    # A clip's candidates in random order: the first N of them, sorted.
+    order = np.argsort(draws, axis=1)[:, :size]
+    order[chosen >= counts[:, None]] = len(places)
+    chosen = np.sort(order, axis=1)
+  return (starts[:, None] + chosen * rates[:, None]) % lengths[:, None]
+
+
+def _starts(lengths, spans, positions):
+  """First frames, int [B], of spans that fit into the repeated sequences."""
+  repeated = lengths * -(-spans // lengths)
+  return (positions * (repeated - spans + 1)).astype(np.int64)
+
+
+def _unordered(lengths, counts, size, rng):
+  deck = np.arange(max(size, lengths.max()))
+  draws = rng.random((len(lengths), len(deck)))
+  draws[deck >= lengths[:, None]] = 2
+  once = np.argsort(draws, axis=1)[:, :size]
+  again = (rng.random(once.shape) * lengths[:, None]).astype(np.int64)
+  return np.where((lengths < counts)[:, None], again, once)
 
 
 def _synchronised_rows(index, batch, views_per_batch, rng):
