@@ -11,6 +11,8 @@ import zlib
 
 import numpy as np
 
+from selfgait_jax.convert import conversion, recognise, sections
+
 GOLDEN = pathlib.Path(__file__).parent / 'golden'
 
 
@@ -25,6 +27,8 @@ def draw(key: str, shape, seed: int) -> np.ndarray:
     return np.float32(0.5) + np.abs(noise) * np.float32(0.5)
   if leaf in ('running_mean', 'bias'):
     return noise * np.float32(0.1)
+  if leaf == 'p':
+    return np.full(shape, 6.5, np.float32)
   if leaf == 'fc_bin':
     return noise * np.float32(1 / np.sqrt(shape[1]))
   if leaf == 'weight' and len(shape) == 1:
@@ -32,75 +36,21 @@ def draw(key: str, shape, seed: int) -> np.ndarray:
   return noise * np.float32(np.sqrt(2 / np.prod(shape[1:])))
 
 
-def load(model: str):
-  """(figures, state dict) of one golden file."""
-  figures = np.load(GOLDEN / f'{model}.npz')
-  keys = json.loads((GOLDEN / f'{model}.keys.json').read_text())
+def load(name: str):
+  """(figures, state dict) of one golden file, without `module.` in the keys."""
+  figures = np.load(GOLDEN / f'{name}.npz')
+  keys = json.loads((GOLDEN / f'{name}.keys.json').read_text())
   seed = int(figures['seed'])
-  return figures, {key: draw(key, shape, seed) for key, shape, _ in keys}
+  tensors = {key: draw(key, shape, seed) for key, shape, _ in keys}
+  bare = lambda key: key.replace('_state_dict.module.', '_state_dict.')
+  return figures, {bare(key): tensor for key, tensor in tensors.items()}
 
 
-def selfgait_variables(tensors):
-  """(params, batch_stats, target_params, target_batch_stats) for our model."""
-
-  def group(name):
-    prefix = f'{name}_state_dict.module.'
-    return {
-      key.removeprefix(prefix): value
-      for key, value in tensors.items()
-      if key.startswith(prefix)
-    }
-
-  def encoder(tensors):
-    kernel = lambda i: {
-      'kernel': tensors[f'set_layer{i}.forward_block.conv.weight'].transpose(
-        2, 3, 1, 0
-      )
-    }
-    return {
-      f'block{i}': {'conv1': kernel(2 * i - 1), 'conv2': kernel(2 * i)}
-      for i in (1, 2, 3)
-    }
-
-  def part_conv(tensors, stack, index):
-    stem = [f'conv_list_{stack}.{p}.{index}' for p in range(31)]
-    kernels = [tensors[f'{s}.weight'].transpose(2, 1, 0) for s in stem]
-    biases = [tensors[f'{s}.bias'] for s in stem]
-    return {'kernel': np.stack(kernels), 'bias': np.stack(biases)}
-
-  def head(tensors):
-    linear = lambda i: {
-      'kernel': tensors[f'net.{i}.weight'][..., 0].T,
-      'bias': tensors[f'net.{i}.bias'],
-    }
-    norm = {'scale': tensors['net.1.weight'], 'bias': tensors['net.1.bias']}
-    return {'expand': linear(0), 'norm': norm, 'reduce': linear(3)}
-
-  def statistics(tensors):
-    mean, var = tensors['net.1.running_mean'], tensors['net.1.running_var']
-    return {'norm': {'mean': mean, 'var': var}}
-
-  motion = group('conv_trans')
-  params = {
-    'encoder': encoder(group('online_network')),
-    'motion': {
-      'short_reduce': part_conv(motion, 1, 0),
-      'short_expand': part_conv(motion, 1, 2),
-      'long_reduce': part_conv(motion, 2, 0),
-      'long_expand': part_conv(motion, 2, 2),
-    },
-    'part_linear': {'kernel': group('TP_1')['fc_bin']},
-    'projector': head(group('projection_1')),
-    'predictor': head(group('predictor')),
-  }
-  batch_stats = {
-    'projector': statistics(group('projection_1')),
-    'predictor': statistics(group('predictor')),
-  }
-  target_params = {
-    'encoder': encoder(group('target_network')),
-    'part_linear': {'kernel': group('TP_2')['fc_bin']},
-    'projector': head(group('projection_2')),
-  }
-  target_stats = {'projector': statistics(group('projection_2'))}
-  return params, batch_stats, target_params, target_stats
+def imported(name: str):
+  """(figures, section of the model, table, variables) of one golden file."""
+  figures, tensors = load(name)
+  kind, _ = recognise.choose('auto', tensors)
+  shapes = {key: tensor.shape for key, tensor in tensors.items()}
+  section = sections.make_section(kind, shapes, (), 44)
+  rules = sections.TABLES[kind].rules(section)
+  return figures, section, rules, conversion.to_variables(tensors, rules)

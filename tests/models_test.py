@@ -34,12 +34,11 @@ def model():
 @pytest.fixture(scope='module')
 def golden(model):
   """(figures, what ours computes of the same weights and clips)."""
-  figures, tensors = golden_weights.load('selfgait')
-  params, stats, target, target_stats = golden_weights.selfgait_variables(
-    tensors
+  figures, _, _, variables = golden_weights.imported('selfgait')
+  online, target = (
+    {name: variables[f'{prefix}{name}'] for name in ('params', 'batch_stats')}
+    for prefix in ('', 'target_')
   )
-  online = {'params': params, 'batch_stats': stats}
-  target = {'params': target, 'batch_stats': target_stats}
   views = np.stack([figures['view_1'], figures['view_2']], 1) / np.float32(255)
   clips = views[:, 0]  # [B, T, H, W]
 

@@ -23,17 +23,13 @@ def config():
 @pytest.fixture(scope='module')
 def golden():
   """(figures, state with the golden weights, batch without augmentation)."""
-  figures, tensors = golden_weights.load('selfgait')
-  tensors = golden_weights.selfgait_variables(tensors)
-  params, stats, target, target_stats = jax.tree.map(jnp.asarray, tensors)
+  figures, _, _, variables = golden_weights.imported('selfgait')
+  variables = jax.tree.map(jnp.asarray, variables)
   stage = default.get_config().pretrain
   state = states.TrainState(
     step=jnp.zeros((), jnp.int32),
-    params=params,
-    batch_stats=stats,
-    target_params=target,
-    target_batch_stats=target_stats,
-    opt_state=optimizers.make_optimizer(stage).init(params),
+    **variables,
+    opt_state=optimizers.make_optimizer(stage).init(variables['params']),
   )
   pad = ((0, 0), (0, 0), (0, 0), (10, 10))  # what the step crops away
   batch = {
