@@ -21,8 +21,9 @@ def get_config() -> ml_collections.ConfigDict:
   c.init_from = ''  # a checkpoint directory; '' is random initialisation
 
   c.data = data = ml_collections.ConfigDict()
-  data.name = 'casia_b'  # casia_b | ou_mvlp | synthetic_gait
-  data.partition = 'standard'  # standard | development (see data/splits.py)
+  data.name = 'casia_b'  # a data set of data/datasets.py, or synthetic_gait
+  data.partition = 'standard'  # standard | development (data/partitions.py)
+  data.partition_file = ''  # JSON of OpenGait's form; '' is the standard rule
   data.exclude_subjects = ''  # comma-separated, e.g. '005'
   data.loader = 'tfdata'  # tfdata | array (NumPy threads, no TensorFlow)
   data.packed_file = ''  # read this .npz instead of TFDS (no TensorFlow)
@@ -80,6 +81,7 @@ def get_config() -> ml_collections.ConfigDict:
   c.eval = evaluation = ml_collections.ConfigDict()
   evaluation.protocol = 'casiab'  # see selfgait_jax/protocols.py
   evaluation.distance = 'euclidean'  # euclidean | flattened | cosine
+  evaluation.rerank = False  # k-reciprocal, where all share one gallery
   evaluation.label_free_output = (
     'embedding'  # pooled|embedding|projection|prediction
   )

@@ -1,7 +1,8 @@
 """Silhouette files to a TFDS data set, and to one packed file on request.
 
-Expects PNG masks or OpenGait pickles in folders subject/condition/view. Can be
-killed at any time: the same command goes on where it stopped.
+Expects PNG masks or OpenGait pickles in folders subject/condition/view, or as
+OU-MVLP and GREW are downloaded. Can be killed at any time: the same command
+goes on where it stopped.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from selfgait_jax import (
   report,
   runs,
   sharding,
+  submission,
   tables,
 )
 from selfgait_jax import state as states
@@ -68,6 +69,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
+  submission.write(config, workdir, found, test)
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
   }
@@ -189,6 +191,8 @@ def _score(config, embeddings, sequences):
     sequences.conditions,
     sequences.views,
     metric=config.eval.distance,
+    rerank=config.eval.rerank,
+    **splits.probe_lists(config),
   )
 
 

@@ -1,128 +1,14 @@
-"""Evaluation protocols: who is probe, who is gallery, what counts as a hit.
+"""Scores the embeddings of a test set under one of the named protocols."""
 
-Each is a named, versioned definition; a change that moves any number is a new
-version. `evaluate` gives one result for embeddings under one of them.
-"""
-
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
-from selfgait_jax import errors, scoring
+from selfgait_jax import definitions, errors, scoring
 
-
-@dataclasses.dataclass(frozen=True)
-class Protocol:
-  """One definition.
-
-  Attributes:
-    name: as in `config.eval.protocol`.
-    version: goes up when a number changes.
-    gallery: conditions of gallery sequences.
-    probes: conditions of each probe group; 'all' where there is one group.
-    score: the function of `scoring.py` that counts.
-    gallery_required: whether a probe subject without any gallery sequence is
-      an error, or a property of the data set that counts as a miss.
-    definition: the rules in words, for people.
-  """
-
-  name: str
-  version: int
-  gallery: tuple[str, ...]
-  probes: Mapping[str, tuple[str, ...]]
-  score: Callable
-  gallery_required: bool
-  definition: str
-
-  @property
-  def label(self) -> str:
-    return f'{self.name}/{self.version}'
-
-  def title(self, group: str) -> str:
-    """A probe group as tables call it, for example 'NM#5-6'."""
-    numbers = [c.removeprefix(f'{group}-') for c in self.probes[group]]
-    if not all(number.isdigit() for number in numbers) or group == 'all':
-      return group.upper()
-    ends = sorted({int(numbers[0]), int(numbers[-1])})
-    return f'{group.upper()}#{"-".join(map(str, ends))}'
-
-
-_VIEW_PAIRS = (
-  'For every pair of probe view and gallery view: the share of probes whose '
-  'subject is among the k nearest gallery sequences of that one view; a probe '
-  'without a mate there is a miss. Rank-k is the mean over gallery views other '
-  'than the probe view, then over probe views (identical views excluded); '
-  'all_views keeps identical views. mAP: the same means of the average '
-  'precision, of probes with a mate.'
-)
-_CROSS_VIEW = (
-  'The gallery holds all views at once; only the sequences of the probe’s own '
-  'subject and view are taken out. Rank-k: share of probes of a view with a '
-  'hit among the k nearest, a probe without a mate is a miss; mAP: of probes '
-  'with a mate; both are means over probe views.'
-)
-
-PROTOCOLS = {
-  p.name: p
-  for p in (
-    Protocol(
-      name='casiab',
-      version=1,
-      gallery=('nm-01', 'nm-02', 'nm-03', 'nm-04'),
-      probes={
-        'nm': ('nm-05', 'nm-06'),
-        'bg': ('bg-01', 'bg-02'),
-        'cl': ('cl-01', 'cl-02'),
-      },
-      score=scoring.view_pairs,
-      gallery_required=True,
-      definition='CASIA-B. Gallery nm-01 to nm-04; probes nm-05 and nm-06 '
-      '(nm), bg-01 and bg-02 (bg), cl-01 and cl-02 (cl). ' + _VIEW_PAIRS,
-    ),
-    Protocol(
-      name='oumvlp',
-      version=1,
-      gallery=('01',),
-      probes={'all': ('00',)},
-      score=scoring.view_pairs,
-      gallery_required=False,
-      definition='OU-MVLP. Gallery 01; probes 00. ' + _VIEW_PAIRS,
-    ),
-    Protocol(
-      name='casiab_cross_view',
-      version=1,
-      gallery=('nm-02', 'bg-02', 'cl-02'),
-      probes={'nm': ('nm-01',), 'bg': ('bg-01',), 'cl': ('cl-01',)},
-      score=scoring.cross_view,
-      gallery_required=True,
-      definition='CASIA-B, cross-view gallery. Gallery nm-02, bg-02 and '
-      'cl-02; probes nm-01 (nm), bg-01 (bg), cl-01 (cl). ' + _CROSS_VIEW,
-    ),
-    Protocol(
-      name='oumvlp_cross_view',
-      version=1,
-      gallery=('01',),
-      probes={'all': ('00',)},
-      score=scoring.cross_view,
-      gallery_required=False,
-      definition='OU-MVLP, cross-view gallery. Gallery 01; probes 00. '
-      + _CROSS_VIEW,
-    ),
-    Protocol(
-      name='gait3d',
-      version=1,
-      gallery=(),
-      probes={'all': ()},
-      score=scoring.probe_list,
-      gallery_required=False,
-      definition='Gait3D. Probes are those of the published list, by name '
-      'subject-condition-view; all other sequences are gallery, whatever '
-      'their camera. Probes without a mate are left out of every mean, and '
-      'counted.',
-    ),
-  )
-}
+Protocol, PROTOCOLS = definitions.Protocol, definitions.PROTOCOLS
 
 
 def find(name: str) -> Protocol:
@@ -147,6 +33,8 @@ def evaluate(
   views: Sequence[str],
   metric: str = 'euclidean',
   probes: Sequence[str] | None = None,
+  gallery: Sequence[str] | None = None,
+  rerank: bool = False,
 ) -> dict:
   """Scores the embeddings of a test set.
 
@@ -157,24 +45,30 @@ def evaluate(
     conditions: [N].
     views: [N].
     metric: see `retrieval.pairwise_distance`.
-    probes: names 'subject-condition-view' of the probes, for `gait3d` only.
+    probes: names 'subject-condition-view' of the probes, for `gait3d` only;
+      None for all that are not gallery.
+    gallery: likewise of the gallery; None for all that are not probes.
+    rerank: compare by `reranking.make`, where all probes share one gallery.
 
   Returns:
     A dictionary that JSON can hold: `protocol` (name/version), `definition`,
     `distance`, `metrics` and `counts`. Of each probe group, say `nm`, the
     metrics are, in percent and unrounded (None where nothing was to count):
-    `nm/rank1` to `nm/rank5` and `nm/rank10`, `nm/mAP`, `nm/cmc` (ranks 1 to
-    20), and by protocol `nm/rank1_per_view` (probe views in the order of
-    `views`), `nm/rank1_all_views`, `nm/matrix` (probe views x gallery views)
-    or `nm/mINP`. Groups without probes are left out. Counts: `subjects`,
-    `sequences`, `gallery`, `probes`, `unused`; of each group `nm/probes`,
-    `nm/probes_without_mate` (none in the whole gallery), and with view pairs
-    `nm/pairs_without_mate` (probe and other view) and `nm/empty_cells`, with
-    the cross-view gallery `nm/probes_without_other_view`.
+    `nm/rank1` to `nm/rank5`, `nm/rank10` and `nm/rank20`, `nm/mAP`, `nm/cmc`
+    (ranks 1 to 20), and by protocol `nm/rank1_per_view` (probe views in the
+    order of `views`), `nm/rank1_all_views`, `nm/rank1_view_pairs`, `nm/matrix`
+    (probe views x gallery views) or `nm/mINP`. Groups without probes are left
+    out; a rank beyond the size of the gallery is that of the whole gallery.
+    Counts: `subjects`, `sequences`, `gallery`, `probes`, `unused`; of each
+    group `nm/probes`, `nm/gallery`, `nm/probes_without_mate` (none in the whole
+    gallery), and with view pairs `nm/pairs_without_mate` (probe and other view)
+    and `nm/empty_cells`, with galleries that lack the probe's own view or
+    camera `nm/probes_without_other_view`.
 
   Raises:
     UserError: the arrays do not go together, embeddings are not finite, there
-      are no probes, a subject has no gallery, or the protocol is unknown.
+      are no probes, a subject has no gallery, the protocol is unknown or cannot
+      be re-ranked.
   """
   rules = find(protocol)
   embeddings = np.asarray(embeddings, np.float32)
@@ -182,40 +76,63 @@ def evaluate(
     np.asarray(x).astype(str) for x in (subjects, conditions, views)
   )
   _check_arrays(embeddings, subjects, conditions, views)
-  groups, gallery = _roles(rules, subjects, conditions, views, probes)
-  all_probes = np.concatenate(list(groups.values()))
+  if rerank:
+    check_rerank(rules)
+  if rules.cameras:
+    views = np.array([view.split('_')[0] for view in views])
+  groups = _roles(rules, subjects, conditions, views, probes, gallery)
+  all_probes, all_gallery = (
+    np.unique(np.concatenate(rows))
+    for rows in zip(*groups.values(), strict=True)
+  )
   if rules.gallery_required:
-    _check_gallery(rules, subjects, all_probes, gallery)
+    _check_gallery(rules, subjects, all_probes, all_gallery)
+  _note_small_galleries(rules, groups, views)
 
-  names = np.unique(views[np.concatenate([all_probes, gallery])])
-  metrics = {'views': names.tolist()}
+  used = np.union1d(all_probes, all_gallery)
+  names = np.unique(views[used])
+  metrics = {'views': names.tolist()} if rules.by_view else {}
   counts = {
-    'subjects': len(np.unique(subjects)),
+    'subjects': len(np.unique(subjects[used])),
     'sequences': len(subjects),
-    'gallery': len(gallery),
+    'gallery': len(all_gallery),
     'probes': len(all_probes),
-    'unused': len(subjects) - len(gallery) - len(all_probes),
+    'unused': len(subjects) - len(used),
   }
-  for group, rows in groups.items():
+  rank = functools.partial(scoring.rank, metric=metric, rerank=rerank)
+  for group, (rows, columns) in groups.items():
     scores, tally = rules.score(
       scoring.Side(embeddings[rows], subjects[rows], views[rows]),
-      scoring.Side(embeddings[gallery], subjects[gallery], views[gallery]),
+      scoring.Side(embeddings[columns], subjects[columns], views[columns]),
       names,
-      metric,
+      rank,
     )
-    scores |= {f'rank{k}': scores['cmc'][k - 1] for k in (1, 2, 3, 4, 5, 10)}
-    tally['probes'] = len(rows)
-    mateless = ~np.isin(subjects[rows], subjects[gallery])
+    scores |= {
+      f'rank{k}': scores['cmc'][k - 1] for k in (1, 2, 3, 4, 5, 10, 20)
+    }
+    tally['probes'], tally['gallery'] = len(rows), len(columns)
+    mateless = ~np.isin(subjects[rows], subjects[columns])
     tally['probes_without_mate'] = mateless.sum()
     metrics |= {f'{group}/{key}': _plain(v) for key, v in scores.items()}
     counts |= {f'{group}/{key}': int(v) for key, v in tally.items()}
   return {
-    'protocol': rules.label,
+    'protocol': rules.label + ('+rerank' if rerank else ''),
     'definition': rules.definition,
     'distance': metric,
     'metrics': metrics,
     'counts': counts,
   }
+
+
+def check_rerank(rules: Protocol) -> None:
+  """Raises UserError for a protocol that cannot be re-ranked."""
+  if not rules.has_one_gallery:
+    able = [p.name for p in PROTOCOLS.values() if p.has_one_gallery]
+    raise errors.UserError(
+      'expected a protocol with one gallery for all probes to re-rank '
+      f'({", ".join(able)}), found {rules.name}; change config.eval.rerank or '
+      'config.eval.protocol'
+    )
 
 
 def _check_arrays(embeddings, subjects, conditions, views):
@@ -236,33 +153,48 @@ def _check_arrays(embeddings, subjects, conditions, views):
     )
 
 
-def _roles(rules, subjects, conditions, views, probes):
-  """Rows of each probe group that has any, and rows of the gallery."""
-  if (rules.score is scoring.probe_list) != (probes is not None):
+def _roles(rules, subjects, conditions, views, probes, gallery):
+  """{group: (rows of its probes, rows of its gallery)}, none of them empty."""
+  lists = probes is not None or gallery is not None
+  if rules.listed != lists:
     raise errors.UserError(
       'expected a list of probes for gait3d and for no other protocol, found '
-      f'protocol {rules.name} {"without" if probes is None else "with"} one; '
-      'pass `probes` as the data set publishes it'
+      f'protocol {rules.name} {"with" if lists else "without"} one; pass '
+      '`probes` as the data set publishes it'
     )
-  if probes is not None:
+  if rules.listed:
     keys = zip(subjects, conditions, views, strict=True)
-    is_probe = np.isin(['-'.join(key) for key in keys], list(probes))
-    groups = {'all': np.flatnonzero(is_probe)}
-    gallery = np.flatnonzero(~is_probe)
+    names = np.array(['-'.join(key) for key in keys])
+    is_probe, is_gallery = (
+      np.isin(names, [] if listed is None else list(listed))
+      for listed in (probes, gallery)
+    )
+    is_probe = ~is_gallery if probes is None else is_probe
+    is_gallery = ~is_probe if gallery is None else is_gallery
+    groups = {'all': (np.flatnonzero(is_probe), np.flatnonzero(is_gallery))}
   else:
     groups = {
-      group: np.flatnonzero(np.isin(conditions, members))
+      group: (
+        rules.rows(conditions, members),
+        rules.rows(conditions, rules.galleries.get(group, rules.gallery)),
+      )
       for group, members in rules.probes.items()
     }
-    gallery = np.flatnonzero(np.isin(conditions, rules.gallery))
-  groups = {group: rows for group, rows in groups.items() if len(rows)}
-  if not groups or not len(gallery):
+  found = [
+    np.unique(np.concatenate(r)) for r in zip(*groups.values(), strict=True)
+  ]
+  groups = {
+    group: (rows, columns)
+    for group, (rows, columns) in groups.items()
+    if len(rows) and len(columns)
+  }
+  if not groups:
     wanted = [c for members in rules.probes.values() for c in members]
     raise errors.UserError(
       f'expected probes ({", ".join(wanted) or "the list"}) and a gallery '
       f'({", ".join(rules.gallery) or "the rest"}) for {rules.name}, found '
-      f'{sum(map(len, groups.values()))} probes and {len(gallery)} gallery '
-      f'sequences with conditions {", ".join(np.unique(conditions)[:8])}; '
+      f'{len(found[0])} probes and {len(found[1])} gallery sequences with '
+      f'conditions {", ".join(np.unique(conditions)[:8])}; '
       'change config.eval.protocol or the data set'
     )
   if rules.score is scoring.view_pairs and len(np.unique(views)) < 2:
@@ -270,7 +202,28 @@ def _roles(rules, subjects, conditions, views, probes):
       f'expected at least two views for {rules.name}, which leaves identical '
       f'views out, found {views[0]} only; prepare more views'
     )
-  return groups, gallery
+  return groups
+
+
+def _note_small_galleries(rules, groups, views):
+  """Says once that high ranks mean less than they seem to."""
+  if rules.score is scoring.view_pairs:
+    smallest = min(
+      np.unique(views[columns], return_counts=True)[1].min()
+      for _, columns in groups.values()
+    )
+  else:
+    smallest = min(len(columns) for _, columns in groups.values())
+  if smallest < scoring.CMC_RANKS:
+    logging.log_first_n(
+      logging.WARNING,
+      'a gallery of %s holds %d sequences only: ranks from %d on count all of '
+      'them',
+      1,
+      rules.label,
+      smallest,
+      smallest,
+    )
 
 
 def _check_gallery(rules, subjects, probes, gallery):

@@ -5,7 +5,7 @@ at one distance, the earlier in the gallery ranks first, as in a stable sort.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -83,27 +83,36 @@ def retrieve(
   metric: str = 'euclidean',
   probe_views: np.ndarray | None = None,
   gallery_views: np.ndarray | None = None,
+  distances: Callable[[slice], np.ndarray] | None = None,
 ) -> np.ndarray:
   """`mate_ranks` of embeddings, a block of probes at a time.
 
   With views given, gallery sequences of the probe's own subject and view are
-  left out of its gallery.
+  left out of its gallery. `distances` gives those of some probes [m, N] in
+  place of the metric.
 
   Returns:
     int32 [M, K], K the largest number of gallery sequences of one subject.
   """
   counts = np.unique(gallery_subjects, return_counts=True)[1]
   ranks = np.zeros((len(probes), max(counts, default=1)), np.int32)
-  height = int(np.clip(HOST_BLOCK // max(len(gallery), 1), 1, PROBE_BLOCK))
-  for start in range(0, len(probes), height):
-    rows = slice(start, start + height)
-    distance = pairwise_distance(probes[rows], gallery, metric)
+  if distances is None:
+    distances = lambda rows: pairwise_distance(probes[rows], gallery, metric)
+  for rows in host_blocks(len(probes), len(gallery)):
+    distance = distances(rows)
     mates = probe_subjects[rows, None] == gallery_subjects
     if probe_views is not None:
       distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
     found = mate_ranks(distance, mates)
     ranks[rows, : found.shape[1]] = found
   return ranks
+
+
+def host_blocks(rows: int, columns: int) -> Iterator[slice]:
+  """Cuts `rows` so that a block of distances holds about `HOST_BLOCK`."""
+  height = int(np.clip(HOST_BLOCK // max(columns, 1), 1, PROBE_BLOCK))
+  for start in range(0, rows, height):
+    yield slice(start, min(start + height, rows))
 
 
 def mate_ranks(distance: np.ndarray, mates: np.ndarray) -> np.ndarray:

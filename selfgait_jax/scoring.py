@@ -1,15 +1,16 @@
 """What a protocol counts: per view pair, over all views, or per probe list.
 
 Every function takes the probes of one group, the gallery, the view names [V]
-and a distance, and returns scores in percent (NaN where nothing was to count)
-and counts. `cmc` is the curve over ranks 1 to `CMC_RANKS`.
+and `rank` with its settings bound, and returns scores in percent (NaN where
+nothing was to count) and counts. `cmc` is the curve over ranks 1 to
+`CMC_RANKS`; beyond the size of a gallery it goes on with its last value.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from selfgait_jax import errors, retrieval
+from selfgait_jax import errors, reranking, retrieval
 
 CMC_RANKS = 20
 
@@ -25,7 +26,38 @@ class Side(NamedTuple):
     return Side(*(field[rows] for field in self))
 
 
-def view_pairs(probes, gallery, names, metric):
+def rank(
+  probes: Side,
+  gallery: Side,
+  own_view: bool = True,
+  metric: str = 'euclidean',
+  rerank: bool = False,
+) -> np.ndarray:
+  """`retrieval.retrieve` of two sides.
+
+  Args:
+    probes: M of them.
+    gallery: N.
+    own_view: whether the gallery keeps sequences of the probe's own subject and
+      view.
+    metric: see `retrieval.pairwise_distance`.
+    rerank: compare by `reranking.make`.
+
+  Returns:
+    int32 [M, K], the ranks of the mates.
+  """
+  distances = None
+  if rerank:
+    distances = reranking.make(probes.embeddings, gallery.embeddings, metric)
+  views = () if own_view else (probes.views, gallery.views)
+  return retrieval.retrieve(
+    probes.embeddings, probes.subjects,
+    gallery.embeddings, gallery.subjects, metric,
+    *views, distances=distances,
+  )  # fmt: skip
+
+
+def view_pairs(probes, gallery, names, rank):
   """One cell for each (probe view, gallery view), then means over cells."""
   views = len(names)
   cells = np.full((CMC_RANKS, views, views), np.nan)
@@ -35,10 +67,7 @@ def view_pairs(probes, gallery, names, metric):
     side = gallery.at(gallery.views == view)
     if not len(side.views):
       continue
-    ranks = retrieval.retrieve(
-      probes.embeddings, probes.subjects,
-      side.embeddings, side.subjects, metric,
-    )  # fmt: skip
+    ranks = rank(probes, side)
     without_mate += np.sum((ranks[:, 0] == 0) & (probes.views != view))
     for row, probe_view in enumerate(names):
       cell = ranks[probes.views == probe_view]
@@ -65,13 +94,9 @@ def view_pairs(probes, gallery, names, metric):
   return scores, tally
 
 
-def cross_view(probes, gallery, names, metric):
+def cross_view(probes, gallery, names, rank):
   """All gallery views at once, without the probe's own subject and view."""
-  ranks = retrieval.retrieve(
-    probes.embeddings, probes.subjects,
-    gallery.embeddings, gallery.subjects, metric,
-    probes.views, gallery.views,
-  )  # fmt: skip
+  ranks = rank(probes, gallery, own_view=False)
   curves = np.full((CMC_RANKS, len(names)), np.nan)
   precision = np.full(len(names), np.nan)
   for row, view in enumerate(names):
@@ -87,25 +112,53 @@ def cross_view(probes, gallery, names, metric):
   return scores, {'probes_without_other_view': np.sum(ranks[:, 0] == 0)}
 
 
-def probe_list(probes, gallery, names, metric):
+def whole_gallery(probes, gallery, names, rank):
+  """One ranking for all; a probe without a mate is a miss."""
+  del names  # views mean nothing here
+  ranks = rank(probes, gallery)
+  return _of_ranking(ranks), {}
+
+
+def probe_list(probes, gallery, names, rank):
   """One ranking for all; probes without a mate are left out."""
   del names  # views mean nothing here
-  ranks = retrieval.retrieve(
-    probes.embeddings, probes.subjects,
-    gallery.embeddings, gallery.subjects, metric,
-  )  # fmt: skip
+  ranks = rank(probes, gallery)
   scored = ranks[ranks[:, 0] > 0]
   if not len(scored):
     raise errors.UserError(
       'expected gallery sequences of the listed probes, found none for any; '
       'check the probe list against the data set'
     )
-  scores = {
-    'cmc': 100 * retrieval.cumulative_match(scored, CMC_RANKS),
-    'mAP': 100 * retrieval.average_precision(scored).mean(),
-    'mINP': 100 * retrieval.inverse_negative_penalty(scored).mean(),
+  return _of_ranking(scored), {}
+
+
+def other_cameras(probes, gallery, names, rank):
+  """One ranking for all, without the probe's own subject and camera.
+
+  Probes without a mate left are left out. Rank-1 by pairs of cameras besides.
+  """
+  ranks = rank(probes, gallery, own_view=False)
+  scores = _of_ranking(ranks[ranks[:, 0] > 0])
+  pairs, _ = view_pairs(probes, gallery, names, rank)
+  scores |= {
+    'rank1_view_pairs': pairs['cmc'][0],
+    'rank1_all_views': pairs['rank1_all_views'],
+    'matrix': pairs['matrix'],
   }
-  return scores, {}
+  return scores, {'probes_without_other_view': np.sum(ranks[:, 0] == 0)}
+
+
+def _of_ranking(ranks):
+  """Scores of one ranking; mAP and mINP of the probes with a mate."""
+  if not len(ranks):
+    return dict.fromkeys(('mAP', 'mINP'), np.nan) | {
+      'cmc': np.full(CMC_RANKS, np.nan)
+    }
+  return {
+    'cmc': 100 * retrieval.cumulative_match(ranks, CMC_RANKS),
+    'mAP': 100 * _mean(retrieval.average_precision(ranks), 0),
+    'mINP': 100 * _mean(retrieval.inverse_negative_penalty(ranks), 0),
+  }
 
 
 def _mean(values, axis):

@@ -12,10 +12,7 @@ CHOICES = {
   'data.labelled_by': ('subject', 'sequence'),
   'model.name': tuple(factory.MODELS),
   'model.dtype': ('float32', 'bfloat16'),
-  # Without a gallery a protocol needs a probe list, which no setting gives yet.
-  'eval.protocol': tuple(
-    name for name, rules in protocols.PROTOCOLS.items() if rules.gallery
-  ),
+  'eval.protocol': tuple(protocols.PROTOCOLS),
   'eval.distance': tuple(retrieval.METRICS),
   'eval.label_free_output': ('pooled', 'embedding', 'projection', 'prediction'),
 }
@@ -121,6 +118,7 @@ def check(config) -> None:
     _expect(key, _get(config, key), allowed)
   for key, bounds in RANGES.items():
     _expect_between(key, _get(config, key), bounds)
+  _check_protocol(config)
   _check_model(config.model)
   _check_rows(config.augment)
   stages = config.stages.split(',')
@@ -128,6 +126,28 @@ def check(config) -> None:
     _expect('stages', name, (*runs.STAGES, 'evaluate'))
     if name != 'evaluate':
       _check_stage(config, name, stages)
+
+
+def _check_protocol(config):
+  rules = protocols.find(config.eval.protocol)
+  if rules.listed and not config.data.partition_file:
+    raise errors.UserError(
+      f'expected a partition file with the PROBE_SET of {rules.name}, found '
+      'none; set config.data.partition_file'
+    )
+  if rules.listed and config.eval.linear_probe:
+    raise errors.UserError(
+      'expected a protocol with gallery conditions to train the linear probe '
+      f'on, found {rules.name}; switch config.eval.linear_probe off'
+    )
+  if not rules.on_training and config.log.probe_every_steps:
+    raise errors.UserError(
+      f'expected no probe on training subjects with {rules.name}, which scores '
+      f'test subjects only, found log.probe_every_steps='
+      f'{config.log.probe_every_steps}; set config.log.probe_every_steps to 0'
+    )
+  if config.eval.rerank:
+    protocols.check_rerank(rules)
 
 
 def _check_model(model):

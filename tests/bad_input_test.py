@@ -141,6 +141,18 @@ def test_wrong_setting_is_named(config, tmp_path, key):
     ({'data.packed_file': '/nowhere.npz'}, '/nowhere.npz'),
     ({'data.min_frames': 100}, 'min_frames'),
     ({'log.probe_every_steps': 1, 'log.probe_subjects': 4}, 'probe_subjects'),
+    ({'eval.protocol': 'gait3d'}, 'data.partition_file'),
+    ({'eval.protocol': 'grew', 'log.probe_every_steps': 1}, 'probe_every_step'),
+    (
+      {
+        'eval.protocol': 'gait3d',
+        'data.partition_file': 'x.json',
+        'eval.linear_probe': True,
+      },
+      'eval.linear_probe',
+    ),
+    ({'eval.rerank': True}, 'eval.rerank'),
+    ({'data.partition_file': '/nowhere.json'}, '/nowhere.json'),
   ],
 )
 def test_what_does_not_go_together(config, tmp_path, settings, words):

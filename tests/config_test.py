@@ -8,12 +8,12 @@ import re
 
 import pytest
 
-from configs import casiab, default, models, oumvlp, synthetic
+from configs import casiab, default, gait3d, grew, models, oumvlp, synthetic
 from selfgait_jax import errors, runs, validate
 from selfgait_jax.models import factory
 
 PACKAGE = pathlib.Path(validate.__file__).parent
-MODULES = (casiab, oumvlp, synthetic)
+MODULES = (casiab, oumvlp, gait3d, grew, synthetic)
 # What functions call a section, besides its own name.
 ALIASES = {
   'augment': {'settings'},

@@ -6,7 +6,12 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import staging, synthetic, tensorflow_import
+from selfgait_jax.data import (
+  datasets,
+  staging,
+  synthetic,
+  tensorflow_import,
+)
 
 tf = tensorflow_import.import_tensorflow(
   'a TFDS data directory', 'set config.data.packed_file'
@@ -77,6 +82,26 @@ class OuMvlp(_Silhouettes):
   """OU-MVLP, aligned silhouettes: 10,307 subjects, 2 sequences, 14 views."""
 
 
+class Gait3D(_Silhouettes):
+  """Gait3D, aligned silhouettes: 4,000 subjects in an indoor scene."""
+
+  name = datasets.GAIT3D.name
+
+
+class Grew(_Silhouettes):
+  """GREW, aligned silhouettes: 26,000 subjects outdoors and the probe."""
+
+
+class Sustech1K(_Silhouettes):
+  """SUSTech1K, aligned silhouettes: 1,050 subjects."""
+
+  name = datasets.SUSTECH1K.name
+
+
+class Ccpg(_Silhouettes):
+  """CCPG, aligned silhouettes: 200 subjects who change clothes."""
+
+
 class SyntheticGait(_Silhouettes):
   """Rendered walkers in the layout of CASIA-B."""
 
@@ -97,8 +122,9 @@ def make(
 ) -> tfds.core.DatasetBuilder:
   """The builder `name`; `synthetic_gait` needs to know of which rendering."""
   if name != 'synthetic_gait':
-    classes = {'casia_b': CasiaB, 'ou_mvlp': OuMvlp}
-    return classes[name](data_dir=str(data_dir))
+    builders = CasiaB, OuMvlp, Gait3D, Grew, Sustech1K, Ccpg
+    builder = {builder.name: builder for builder in builders}[name]
+    return builder(data_dir=str(data_dir))
   config = SyntheticGaitConfig(
     name=rendering.config, **dataclasses.asdict(rendering)
   )

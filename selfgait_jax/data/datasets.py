@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 import re
 
 from selfgait_jax.data import walkers
@@ -25,15 +24,15 @@ class Facts:
     subjects: for example '001'.
     conditions: for example 'nm-01'.
     views: for example '090'.
+    example: the folder of one sequence.
+    num_subjects: of the complete data set.
+    num_sequences: of the complete data set; None if it is not known.
     note: what is known of the copies in circulation.
-    example: subject/condition/view of one sequence; names say it by themselves.
-    num_subjects: of the complete data set; names say it by themselves.
-    num_sequences: likewise; None where it is not known.
     aligned: whether its PNG files come as 64 x 64 frames.
-    pickle: place of the silhouettes among the pickles of a folder, by name,
-      if the data set has several there; a single one is taken in any case.
+    pickle: place, by name, of the silhouettes among the pickles of a folder;
+      None if a folder holds no other.
     numbered: conditions that only number the sequences of a subject; they are
-      given anew in the order of the views, which is the same on any disk.
+      given anew in the order of the views, the same on any disk.
   """
 
   title: str
@@ -41,35 +40,38 @@ class Facts:
   subjects: Names
   conditions: Names
   views: Names
+  example: str
+  num_subjects: int
+  num_sequences: int | None
   note: str = ''
-  example: str = ''
-  num_subjects: int | None = None
-  num_sequences: int | None = None
   aligned: bool = False
   pickle: int | None = None
   numbered: tuple[str, ...] = ()
 
-  def __post_init__(self):
-    levels = self.subjects, self.conditions, self.views
-    derived = {}
-    if isinstance(self.subjects, tuple):
-      derived['num_subjects'] = len(self.subjects)
-    if self.is_listed:
-      example = self.subjects[0], self.conditions[-1], self.views[-1]
-      derived['example'] = '/'.join(example)
-      derived['num_sequences'] = math.prod(map(len, levels))
-    for field, value in derived.items():
-      object.__setattr__(self, field, value)
-
   @property
-  def is_listed(self) -> bool:
+  def is_grid(self) -> bool:
     """Whether every subject has every condition and view, all of known name."""
     levels = self.subjects, self.conditions, self.views
     return all(isinstance(names, tuple) for names in levels)
 
   def sequences(self):
-    """Every (subject, condition, view) in order; only where all are listed."""
+    """Every (subject, condition, view) of a grid, in order."""
     return itertools.product(self.subjects, self.conditions, self.views)
+
+
+def _grid(title, name, subjects, conditions, views, note=''):
+  """Facts of a data set in which every subject has every condition and view."""
+  return Facts(
+    title=title,
+    name=name,
+    subjects=subjects,
+    conditions=conditions,
+    views=views,
+    example='/'.join((subjects[0], conditions[-1], views[-1])),
+    num_subjects=len(subjects),
+    num_sequences=len(subjects) * len(conditions) * len(views),
+    note=note,
+  )
 
 
 def is_among(name: str, names: Names) -> bool:
@@ -79,7 +81,7 @@ def is_among(name: str, names: Names) -> bool:
   return re.fullmatch(names, name) is not None
 
 
-CASIA_B = Facts(
+CASIA_B = _grid(
   title='CASIA-B',
   name='casia_b',
   subjects=tuple(f'{n:03d}' for n in range(1, 125)),
@@ -92,7 +94,7 @@ CASIA_B = Facts(
   note='copies in circulation hold about 13,592; subject 005 is incomplete',
 )
 
-OU_MVLP = Facts(
+OU_MVLP = _grid(
   title='OU-MVLP',
   name='ou_mvlp',
   subjects=tuple(f'{n:05d}' for n in range(1, 10_308)),
@@ -107,8 +109,10 @@ GAIT3D = Facts(
   subjects=tuple(f'{n:04d}' for n in range(4000)),
   conditions=r'camid\d+_videoid\d+',
   views=r'seq\d+',
-  note='over 25,000 sequences by 39 cameras are published',
   example='0002/camid33_videoid2/seq0',
+  num_subjects=4000,
+  num_sequences=None,
+  note='over 25,000 sequences are published',
 )
 
 GREW_PROBE = 'probe'  # holds test sequences whose subjects are not published
@@ -119,9 +123,10 @@ GREW = Facts(
   subjects=rf'\d{{5}}(train)?|{GREW_PROBE}',
   conditions=('00', '01', '02', '03'),
   views='.+',  # a hash
-  note='20,000 training and 6,000 test subjects, and the unlabelled probe',
   example='00001train/00/4XPn5Z28',
   num_subjects=26_001,
+  num_sequences=None,
+  note='20,000 subjects train, 6,000 are tested, and one is the probe folder',
   aligned=True,
   numbered=('01', '02'),
 )
@@ -145,13 +150,16 @@ CCPG = Facts(
   conditions=r'U\d_D\d(_BG)?',
   views='.+',  # begins with the camera
   example='000/U0_D0/07_1',
+  num_subjects=200,
+  num_sequences=None,
+  note='over 16,000 sequences are published',
   pickle=0,
 )
 
 
 def synthetic(num_subjects: int) -> Facts:
   """The synthetic walkers, in the layout of CASIA-B."""
-  return Facts(
+  return _grid(
     title='synthetic walkers',
     name='synthetic_gait',
     subjects=tuple(f'{n:03d}' for n in range(1, num_subjects + 1)),

@@ -12,6 +12,7 @@ from selfgait_jax import errors
 from selfgait_jax.data import (
   datasets,
   packed,
+  partitions,
   prepare,
   sequences,
   staging,
@@ -35,7 +36,8 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
     report: called with lines of progress.
 
   Raises:
-    errors.UserError: the data is not prepared, or holds none of `subjects`.
+    errors.UserError: the data is not prepared, holds none of `subjects`, or
+      lacks what the partition file names.
   """
   name = config.data.name
   if config.data.packed_file:
@@ -44,12 +46,15 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
   else:
     records = _prepared(config, report)
     decode = staging.decode
-  if subjects is not None:
-    wanted = set(subjects)
-    records = (record for record in records if record.subject in wanted)
-  records = sorted(
-    records, key=operator.attrgetter('subject', 'condition', 'view')
-  )
+  name_of = operator.attrgetter('subject', 'condition', 'view')
+  wanted = None if subjects is None else set(subjects)
+  found, kept = set(), []
+  for record in records:
+    found.add(name_of(record))
+    if wanted is None or record.subject in wanted:
+      kept.append(record)
+  partitions.check(config, found)
+  records = sorted(kept, key=name_of)
   if not records:
     raise errors.UserError(
       f'expected sequences of the wanted subjects, found none in {name};'

@@ -84,7 +84,7 @@ def describe(summary: dict) -> list[str]:
   lines = [
     '{:>12}{:>12}{:>14}'.format('', 'found', 'complete'),
     *(
-      f'{what:>12}{summary[what]:>12,}{summary["expected"][what]:>14,}'
+      f'{what:>12}{summary[what]:>12,}{_count(summary["expected"][what]):>14}'
       for what in ('subjects', 'sequences')
     ),
     f'{"frames":>12}{summary["frames"]:>12,}',
@@ -93,8 +93,9 @@ def describe(summary: dict) -> list[str]:
     names = ', '.join(summary['missing'][:5])
     more = ', ...' if summary['missing_count'] > 5 else ''
     lines.append(f'{summary["missing_count"]:,} missing: {names}{more}')
-    if summary['note']:
-      lines.append(f'known of this data set: {summary["note"]}')
+  complete = all(n == summary[what] for what, n in summary['expected'].items())
+  if summary['note'] and not complete:
+    lines.append(f'known of this data set: {summary["note"]}')
   if summary['masks_left_out']:
     lines.append(
       f'{summary["masks_left_out"]:,} masks left out: too small to be a person'
@@ -121,22 +122,22 @@ def _make(source, home, data_dir, workers, report):
       f' be used ({_first(refused)}); see {data_dir / REFUSED}'
     )
   _build(source, data_dir, folder, len(found), report)
-  missing = [
-    '/'.join(key) for key in source.facts.sequences() if key not in found
-  ]
+  facts, missing = source.facts, []
+  if facts.is_grid:
+    missing = ['/'.join(key) for key in facts.sequences() if key not in found]
   summary = {
-    'name': source.facts.name,
+    'name': facts.name,
     'source': source.describe(),
     'subjects': len({subject for subject, _, _ in found}),
     'sequences': len(found),
     'frames': sum(found.values()),
     'expected': {
-      'subjects': len(source.facts.subjects),
-      'sequences': sum(1 for _ in source.facts.sequences()),
+      'subjects': facts.num_subjects,
+      'sequences': facts.num_sequences,
     },
     'missing_count': len(missing),
     'missing': missing[:_MOST_NAMES],
-    'note': source.facts.note,
+    'note': facts.note,
     'masks_left_out': sum(n['dropped'] for n in notes),
     'refused_count': len(refused),
     'seconds': round(time.monotonic() - start, 1),
@@ -218,6 +219,11 @@ def _all_refused(data_dir):
     return json.loads((data_dir / REFUSED).read_text())
   except (OSError, ValueError):
     return {}
+
+
+def _count(number):
+  """'13,640', or '-' for what is not known."""
+  return '-' if number is None else f'{number:,}'
 
 
 def _words(description):

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from selfgait_jax import errors
-from selfgait_jax.data import datasets, sampler
+from selfgait_jax import errors, protocols
+from selfgait_jax.data import partitions, sampler
 from selfgait_jax.data.sequences import SequenceSet
 
 
@@ -27,10 +27,7 @@ class Subset:
 def subjects(config, side: str) -> tuple[str, ...]:
   """Subjects whose sequences a side may hold, so that only they are loaded.
 
-  CASIA-B: 001-074 train and 075-124 are tested; the `development` partition
-  trains on 001-050 and tests on 051-074 (both as in Yu et al., ICPR 2006, and
-  after). OU-MVLP: odd numbers up to 10305 train, the others are tested
-  (Takemura et al., 2018). With `reference.partition` both sides share one list.
+  With `reference.partition` both sides share one list.
 
   Args:
     config: the whole config.
@@ -39,8 +36,8 @@ def subjects(config, side: str) -> tuple[str, ...]:
   Raises:
     errors.UserError: unknown partition or excluded subject.
   """
-  everyone, sides = _partition(config)
-  excluded = {s.strip() for s in config.data.exclude_subjects.split(',')} - {''}
+  partition, excluded = partitions.of(config), partitions.excluded(config)
+  everyone = partition.everyone
   if unknown := sorted(excluded - set(everyone)):
     raise errors.UserError(
       f'expected subjects of {config.data.name} ({everyone[0]} to '
@@ -48,11 +45,21 @@ def subjects(config, side: str) -> tuple[str, ...]:
       'config.data.exclude_subjects'
     )
   if config.reference.partition:
-    wanted = sides['train'] + sides['test']
+    wanted = partition.train + partition.test
   else:
-    assert not set(sides['train']) & set(sides['test'])
-    wanted = sides[side]
+    wanted = getattr(partition, side)
   return tuple(s for s in wanted if s not in excluded)
+
+
+def probe_lists(config) -> dict:
+  """Names of probe and gallery sequences, as `protocols.evaluate` takes them.
+
+  Empty for a protocol that goes by conditions.
+  """
+  if not protocols.find(config.eval.protocol).listed:
+    return {}
+  partition = partitions.of(config)
+  return {'probes': partition.probes, 'gallery': partition.gallery}
 
 
 def cut(sequences: SequenceSet, config, side: str) -> SequenceSet:
@@ -138,44 +145,6 @@ def training_rows(sequences: SequenceSet, config, stage) -> Subset:
     if kind == 'labelled' or config.reference.pretrain_sampler:
       _check_subjects(sequences, chosen[kind], stage, key)
   return Subset(**chosen, names=names)
-
-
-def _partition(config):
-  """All subjects of the data set, and {'train': ..., 'test': ...}."""
-  name, num_train = config.data.name, config.synthetic.train_subjects
-  facts = {
-    'casia_b': datasets.CASIA_B,
-    'ou_mvlp': datasets.OU_MVLP,
-    'synthetic_gait': datasets.synthetic(
-      num_train + config.synthetic.test_subjects
-    ),
-  }
-  if name not in facts:
-    raise errors.UserError(
-      f'expected config.data.name to be one of {", ".join(facts)}, found '
-      f'{name!r}; change config.data.name'
-    )
-  everyone = facts[name].subjects
-  odd = everyone[:-1:2]  # the last, 10307, is tested
-  known = {
-    'casia_b': {
-      'standard': (everyone[:74], everyone[74:]),
-      'development': (everyone[:50], everyone[50:74]),
-    },
-    'ou_mvlp': {'standard': (odd, tuple(sorted(set(everyone) - set(odd))))},
-    'synthetic_gait': {
-      'standard': (everyone[:num_train], everyone[num_train:])
-    },
-  }[name]
-  if config.data.partition not in known:
-    raise errors.UserError(
-      f'expected a partition of {name} ({" or ".join(known)}), found '
-      f'{config.data.partition!r}; change config.data.partition'
-    )
-  sides = dict(
-    zip(('train', 'test'), known[config.data.partition], strict=True)
-  )
-  return everyone, sides
 
 
 def _share(sequences, rows, fraction, by, rng, key):

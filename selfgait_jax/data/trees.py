@@ -7,10 +7,9 @@ import pathlib
 import re
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, pickles, silhouettes
+from selfgait_jax.data import datasets, layouts, pickles, silhouettes
 
 _SUFFIXES = {'png': '.png', 'pickle': '.pkl'}
-_OU_MVLP_FOLDER = re.compile(r'Silhouette_(\d{3})-(\d{2})')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +21,14 @@ class TreeSource:
     root: its folder.
     format: 'png' or 'pickle'.
     aligned: whether PNG frames are 64 x 64 already.
-    by_view: whether the folders are Silhouette_VIEW-SEQ/subject, as OU-MVLP
-      is downloaded, and not subject/condition/view.
+    layout: of its folders, see `layouts`.
   """
 
   facts: datasets.Facts
   root: pathlib.Path
   format: str
   aligned: bool
-  by_view: bool
+  layout: str
 
   @property
   def home(self) -> str:
@@ -47,12 +45,7 @@ class TreeSource:
 
   def subjects(self) -> list[str]:
     """Names of the subjects found, sorted."""
-    if self.by_view:
-      parents = [f for f in _folders(self.root) if _view_and_sequence(f)]
-    else:
-      parents = [self.root]
-    found = {folder.name for parent in parents for folder in _folders(parent)}
-    return sorted(found)
+    return layouts.subjects(self.root, self.layout)
 
   def stamp(self, subject: str) -> str:
     """Changes when a file of the subject or the way of reading changes."""
@@ -71,7 +64,7 @@ class TreeSource:
       (condition, view, frames uint8 [T, 64, 64] or None, number of masks left
       out as too small, list of (file, reason) refused).
     """
-    if subject not in self.facts.subjects:
+    if not datasets.is_among(subject, self.facts.subjects):
       reason = f'no subject of {self.facts.title}'
       yield '', '', None, 0, [(subject, reason)]
       return
@@ -79,9 +72,9 @@ class TreeSource:
       frames, dropped, refused = None, 0, []
       files = self._files(folder)
       try:
-        if condition not in self.facts.conditions:
+        if not datasets.is_among(condition, self.facts.conditions):
           raise silhouettes.Refused(f'no condition of {self.facts.title}')
-        if view not in self.facts.views:
+        if not datasets.is_among(view, self.facts.views):
           raise silhouettes.Refused(f'no view of {self.facts.title}')
         frames, dropped, refused = self._read(files)
       except (silhouettes.Refused, OSError) as error:
@@ -96,31 +89,22 @@ class TreeSource:
       )
     if self.format == 'png':
       return silhouettes.from_pngs(files, self.aligned)
-    if len(files) > 1:
-      raise silhouettes.Refused(f'{len(files)} pickles, expected one')
-    return silhouettes.from_array(pickles.read_array(files[0])), 0, []
+    place = self.facts.pickle if len(files) > 1 else 0
+    if place is None or place >= len(files):
+      wanted = 'one' if place is None else f'one or at least {place + 1}'
+      raise silhouettes.Refused(f'{len(files)} pickles, expected {wanted}')
+    return silhouettes.from_array(pickles.read_array(files[place])), 0, []
 
   def _sequence_folders(self, subject):
     """(condition, view, folder) of every sequence of a subject, sorted."""
-    if subject not in self.facts.subjects:
+    if not datasets.is_among(subject, self.facts.subjects):
       return []
-    if self.by_view:
-      return sorted(
-        (sequence, view, folder / subject)
-        for folder in _folders(self.root)
-        for view, sequence in [_view_and_sequence(folder) or ('', '')]
-        if view and (folder / subject).is_dir()
-      )
-    return [
-      (condition.name, view.name, view)
-      for condition in _folders(self.root / subject)
-      for view in _folders(condition)
-    ]
+    return layouts.sequences(self.root, self.layout, self.facts, subject)
 
   def _files(self, folder):
     return sorted(
       path
-      for path in _entries(folder)
+      for path in layouts.entries(folder)
       if path.suffix.lower() == _SUFFIXES[self.format]
       and path.name != 'gei.png'  # an average that some copies carry
       and not path.name.startswith('.')
@@ -147,8 +131,10 @@ def open_tree(
       f'expected a folder of {facts.title} silhouettes, found none at {root};'
       ' change --input'
     )
-  by_view = any(_view_and_sequence(folder) for folder in _folders(root))
-  source = TreeSource(facts, root, 'png', aligned, by_view)
+  aligned = aligned or facts.aligned
+  source = TreeSource(
+    facts, root, 'png', aligned, layouts.recognise(root, facts)
+  )
   first = {}  # the first file of each format
   for subject in source.subjects():
     for _, _, folder in source._sequence_folders(subject):
@@ -183,8 +169,7 @@ def _check_is_raw(path):
 def _wrong_layout(source, wanted):
   suffixes = ' or '.join(_SUFFIXES[name] for name in wanted)
   facts = source.facts
-  example = '/'.join((facts.subjects[0], facts.conditions[-1], facts.views[-1]))
-  entries = sorted(path.name for path in _entries(source.root))
+  entries = sorted(path.name for path in layouts.entries(source.root))
   if not entries:
     found = 'an empty folder'
   else:
@@ -196,26 +181,5 @@ def _wrong_layout(source, wanted):
   )
   return errors.UserError(
     f'expected {suffixes} files in subject/condition/view folders such as'
-    f' {example}/ under {source.root}, found {found}; {hint}'
+    f' {facts.example}/ under {source.root}, found {found}; {hint}'
   )
-
-
-def _folders(parent):
-  return sorted(
-    path
-    for path in _entries(parent)
-    if path.is_dir() and not path.name.startswith('.')
-  )
-
-
-def _entries(folder):
-  """What a folder holds; nothing if it may not be read."""
-  try:
-    return list(folder.iterdir())
-  except OSError:
-    return []
-
-
-def _view_and_sequence(folder):
-  match = _OU_MVLP_FOLDER.fullmatch(folder.name)
-  return match.groups() if match else None

@@ -1,0 +1,105 @@
+"""How the folders of a tree name subject, condition and view.
+
+Three layouts: `subject` is subject/condition/view, as OpenGait wants every data
+set; `view` is Silhouette_VIEW-SEQUENCE/subject, as OU-MVLP is downloaded;
+`split` is train/subject/view, test/gallery/subject/view and test/probe/view, as
+GREW is downloaded.
+"""
+
+import pathlib
+import re
+
+from selfgait_jax.data import datasets
+
+_OU_MVLP_FOLDER = re.compile(r'Silhouette_(\d{3})-(\d{2})')
+
+
+def recognise(root: pathlib.Path, facts: datasets.Facts) -> str:
+  """The layout of a tree."""
+  found = folders(root)
+  if any(_view_and_sequence(folder) for folder in found):
+    return 'view'
+  if facts.name == datasets.GREW.name and {'train', 'test'} & {
+    f.name for f in found
+  }:
+    return 'split'
+  return 'subject'
+
+
+def subjects(root: pathlib.Path, layout: str) -> list[str]:
+  """Names of the subjects found, sorted."""
+  if layout == 'view':
+    parents = [f for f in folders(root) if _view_and_sequence(f)]
+  elif layout == 'split':
+    parents = [root / 'test' / 'gallery']
+  else:
+    parents = [root]
+  found = {folder.name for parent in parents for folder in folders(parent)}
+  if layout == 'split':
+    found |= {f'{f.name}train' for f in folders(root / 'train')}
+    found |= {f.name for f in folders(root / 'test') if f.name == 'probe'}
+  return sorted(found)
+
+
+def sequences(
+  root: pathlib.Path, layout: str, facts: datasets.Facts, subject: str
+) -> list[tuple[str, str, pathlib.Path]]:
+  """(condition, view, folder) of every sequence of a subject, sorted."""
+  if layout == 'view':
+    found = [
+      (sequence, view, folder / subject)
+      for folder in folders(root)
+      for view, sequence in [_view_and_sequence(folder) or ('', '')]
+      if view and (folder / subject).is_dir()
+    ]
+  elif layout == 'split':
+    place, condition = _place_in_split(subject)
+    found = [(condition, f.name, f) for f in folders(root / place)]
+  else:
+    found = [
+      (condition.name, view.name, view)
+      for condition in folders(root / subject)
+      for view in folders(condition)
+    ]
+  return sorted(_number(found, facts.numbered))
+
+
+def folders(parent: pathlib.Path) -> list[pathlib.Path]:
+  """Folders in a folder, sorted, hidden ones left out."""
+  return sorted(
+    path
+    for path in entries(parent)
+    if path.is_dir() and not path.name.startswith('.')
+  )
+
+
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+  """What a folder holds; nothing if it may not be read."""
+  try:
+    return list(folder.iterdir())
+  except OSError:
+    return []
+
+
+def _place_in_split(subject):
+  """Folder of a GREW subject as downloaded, and the condition there."""
+  if subject == datasets.GREW_PROBE:
+    return 'test/probe', '03'
+  if subject.endswith('train'):
+    return f'train/{subject.removesuffix("train")}', '00'
+  return f'test/gallery/{subject}', '01'
+
+
+def _number(found, numbered):
+  """Gives the conditions `numbered` to their sequences in order of views."""
+  others = [row for row in found if row[0] not in numbered]
+  ours = sorted(row[1:] for row in found if row[0] in numbered)
+  last = len(numbered) - 1
+  return others + [
+    (numbered[min(place, last)], *row) for place, row in enumerate(ours)
+  ]
+
+
+def _view_and_sequence(folder):
+  match = _OU_MVLP_FOLDER.fullmatch(folder.name)
+  return match.groups() if match else None
