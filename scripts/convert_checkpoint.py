@@ -27,7 +27,6 @@ from selfgait_jax.convert import exporter, importer, recognise
 def main(arguments: list[str] | None = None) -> int:
   """Exit status 1 and one sentence if nothing could be converted."""
   options = _parse(arguments)
-  logging.set_verbosity(logging.ERROR)  # the chatter of libraries
   start = time.monotonic()
   try:
     if options.to_torch:
@@ -117,4 +116,5 @@ def _parse(arguments):
 
 
 if __name__ == '__main__':
+  logging.set_verbosity(logging.ERROR)  # of the libraries
   sys.exit(main())

@@ -61,7 +61,7 @@ def read(path: str | os.PathLike) -> Checkpoint:
   if kind == 'safetensors':
     content, iteration = _read_safetensors(path)
     return Checkpoint(_flat(path, content), {}, iteration, sha256)
-  content = _read_torch(path, mmap=kind == 'zip')
+  content = _read_torch(path, kind)
   optimizer = {}
   for name in ('optimizer', 'optimizer_state_dict'):  # OpenGait; SelfGait
     optimizer = content.pop(name, None) or optimizer
@@ -147,12 +147,17 @@ def _read_safetensors(path):
   return content, int(iteration) if iteration.isdigit() else None
 
 
-def _read_torch(path, mmap):
+def _read_torch(path, kind):
   torch = _torch(path)
+  # What is not asked for is not read, where the file allows that. By the name
+  # of a file, torch would go as well.
+  mmap = kind == 'zip' and path.suffix != '.safetensors'
   try:
-    with warnings.catch_warnings():  # of a file's kind; the sentence says it
-      warnings.simplefilter('ignore')
-      content = torch.load(path, 'cpu', weights_only=True, mmap=mmap)
+    with warnings.catch_warnings(), open(path, 'rb') as file:
+      warnings.simplefilter('ignore')  # the sentence says it
+      content = torch.load(
+        path if mmap else file, 'cpu', weights_only=True, mmap=mmap
+      )
     content = _mapped(content, torch.Tensor, _array)
   except Exception as error:  # of many types, as the bytes happen to fall
     words = str(error)

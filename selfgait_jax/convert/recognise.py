@@ -50,9 +50,9 @@ KINDS = {
     ('GLConvA0.', 'LTA.'),
     note='halving is that of the recipes of this size (no tensor tells)',
   ),
-  'gaitbase': Kind('gaitbase', _OPENGAIT, (_RESNET, 'FCs.'), ('projector.',)),
+  'gaitbase': Kind('gaitbase', _OPENGAIT, (_RESNET,), ('projector.',)),
   'deepgaitv2': Kind(
-    'deepgaitv2', _OPENGAIT, ('layer0.', 'FCs.'), ('transformer.',)
+    'deepgaitv2', _OPENGAIT, ('layer0.', 'layer2.'), ('transformer.',)
   ),
   'gaitssb': Kind('gaitssb', _OPENGAIT, (_RESNET, 'projector.')),
 }

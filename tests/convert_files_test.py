@@ -1,0 +1,212 @@
+"""Files of checkpoints: read by what they hold, refused in a sentence."""
+
+import io
+import os
+import re
+import sys
+import zipfile
+
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from selfgait_jax import errors
+from selfgait_jax.convert import files
+
+TENSORS = {
+  'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3),
+  'a.count': np.array(7),
+}
+
+
+def _safetensors(tensors=TENSORS, **metadata):
+  return safetensors.numpy.save(tensors, metadata)
+
+
+def _zip(**entries):
+  stream = io.BytesIO()
+  with zipfile.ZipFile(stream, 'w') as archive:
+    for name, content in entries.items():
+      archive.writestr(name.replace('__', '/'), content)
+  return stream.getvalue()
+
+
+BAD = {
+  'empty': (b'', 'an empty file'),
+  'page': (b'<!DOCTYPE html>\n<html>', 'a web page'),
+  'late page': (b'\n  <html>', 'a web page'),
+  'pointer': (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
+  'text': (b'weights of a network', 'another kind'),
+  'zip': (_zip(photograph='x'), 'it holds photograph'),
+  'empty zip': (_zip(), 'it holds nothing'),
+  'cut zip': (_zip(archive__data__pkl='x' * 99)[:-30], 'cut short'),
+  'cut': (_safetensors()[:-1], 'cut short'),
+  'cut early': (_safetensors()[:20], 'cut short'),
+  'twice': (
+    _safetensors({'module.a': np.zeros(1), 'a': np.zeros(1)}),
+    'a twice',
+  ),
+}
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_what_is_no_checkpoint_is_said_to_be(tmp_path, name):
+  content, words = BAD[name]
+  path = tmp_path / 'model.pt'
+  path.write_bytes(content)
+  _refused(path, words)
+
+
+def test_what_is_no_file_is_said_to_be(tmp_path):
+  _refused(tmp_path / 'nothing.pt', 'No such file')
+  _refused(tmp_path, 'Is a directory')
+
+
+def test_without_torch_a_sentence_says_how_to_get_it(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'torch', None)
+  path = tmp_path / 'model.pt'
+  path.write_bytes(b'\x80\x02}q\x00.')
+  _refused(path, 'pip install -r requirements-convert.txt')
+  with pytest.raises(errors.UserError, match='requirements-convert.txt'):
+    files.write(tmp_path / 'out.pt', TENSORS, {})
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_safetensors_under_any_name(tmp_path):
+  half = {
+    'x.module.half': np.array([1.5], np.float16),
+    'module.brain': np.array([2.5], ml_dtypes.bfloat16),
+    'double': np.array([3.5]),
+  }
+  path = tmp_path / 'model.pt'
+  path.write_bytes(_safetensors(TENSORS | half, iteration='12'))
+  found = files.read(path)
+  assert found.iteration == 12 and found.optimizer == {}
+  assert re.fullmatch('[0-9a-f]{64}', found.sha256)
+  assert set(found.tensors) == {*TENSORS, 'x.half', 'brain', 'double'}
+  for name, value in (('x.half', 1.5), ('brain', 2.5), ('double', 3.5)):
+    assert found.tensors[name].dtype == np.float32
+    assert found.tensors[name] == [value]
+  assert found.tensors['a.count'].dtype.kind == 'i'
+  np.testing.assert_array_equal(found.tensors['a.weight'], TENSORS['a.weight'])
+
+
+def test_safetensors_are_written_whole_or_not(tmp_path, monkeypatch):
+  path = tmp_path / 'out.safetensors'
+  content = {'model': TENSORS, 'iteration': 3, 'optimizer': {'state': {}}}
+  files.write(path, content, {'iteration': '3'})
+  before = path.read_bytes()
+  assert before == _safetensors(TENSORS, iteration='3')
+
+  def full(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(files.os, 'replace', full)
+  with pytest.raises(errors.UserError, match='No space left'):
+    files.write(path, {'a': np.zeros(9)}, {})
+  assert path.read_bytes() == before
+  assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def torch():
+  return pytest.importorskip('torch')
+
+
+@pytest.mark.parametrize('new', [True, False])
+def test_torch_files_old_and_new(torch, tmp_path, new):
+  tensors = {
+    'module.a.weight': torch.arange(6.0).reshape(3, 2).T,  # not contiguous
+    'half': torch.tensor([1.5], dtype=torch.bfloat16),
+    'double': torch.nn.Parameter(torch.tensor([2.5], dtype=torch.float64)),
+    'a.count': torch.tensor(7),
+  }
+  optimizer = {'state': {0: {'momentum_buffer': torch.ones(2)}}, 'lr': 0.1}
+  content = {'model': tensors, 'optimizer': optimizer, 'iteration': 5}
+  path = tmp_path / 'model.safetensors'  # a name tells nothing
+  torch.save(content, path, _use_new_zipfile_serialization=new)
+  found = files.read(path)
+  assert found.iteration == 5
+  assert list(found.tensors) == ['a.weight', 'half', 'double', 'a.count']
+  for name, tensor in zip(found.tensors, tensors.values(), strict=True):
+    np.testing.assert_array_equal(found.tensors[name], tensor.float().detach())
+    floating = found.tensors[name].dtype == np.float32
+    assert floating == tensor.is_floating_point()
+  np.testing.assert_array_equal(
+    found.optimizer['state'][0]['momentum_buffer'], np.ones(2, np.float32)
+  )
+
+
+def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
+  content = {
+    'one_state_dict': {'module.w': torch.zeros(1)},
+    'optimizer_state_dict': {'state': {}, 'param_groups': [{'lr': 0.1}]},
+    'title': 'x',
+  }
+  torch.save(content, tmp_path / 'model.pth')
+  found = files.read(tmp_path / 'model.pth')
+  assert list(found.tensors) == ['one_state_dict.w']
+  assert found.optimizer['param_groups'] == [{'lr': 0.1}]
+  assert found.iteration is None
+
+
+def test_torch_reads_what_is_written(torch, tmp_path):
+  content = {'model': TENSORS, 'iteration': 3, 'groups': [{'betas': [1, 2]}]}
+  files.write(tmp_path / 'out.pt', content, {})
+  found = torch.load(tmp_path / 'out.pt', weights_only=True)
+  assert found['iteration'] == 3 and found['groups'] == [{'betas': [1, 2]}]
+  for key, expected in TENSORS.items():
+    np.testing.assert_array_equal(found['model'][key].numpy(), expected)
+    assert found['model'][key].numpy().dtype == expected.dtype
+  assert [p.name for p in tmp_path.iterdir()] == ['out.pt']
+
+
+class _Code:
+  def __init__(self, path):
+    self.path = path
+
+  def __reduce__(self):
+    return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize('new', [True, False])
+def test_a_pickle_with_code_is_refused_and_not_run(torch, tmp_path, new):
+  path, trace = tmp_path / 'model.pt', tmp_path / 'it ran'
+  content = {'a': torch.zeros(1), 'b': _Code(trace)}
+  torch.save(content, path, _use_new_zipfile_serialization=new)
+  _refused(path, 'wants to run posix.mkdir, which was not done')
+  assert not trace.exists()
+
+
+@pytest.mark.parametrize('new', [True, False])
+def test_a_torch_file_cut_anywhere_is_refused(torch, tmp_path, new):
+  path = tmp_path / 'model.pt'
+  tensors = {'a': torch.zeros(50)}
+  torch.save(tensors, path, _use_new_zipfile_serialization=new)
+  whole = path.read_bytes()
+  for length in (3, 60, len(whole) // 2, len(whole) - 3):
+    path.write_bytes(whole[:length])
+    _refused(path, 'expected')
+
+
+@pytest.mark.parametrize(
+  'make, words',
+  [
+    (lambda torch: torch.nn.Linear(2, 2), 'torch.nn.modules.linear.Linear'),
+    (lambda torch: [torch.zeros(1)], 'a list instead'),
+    (lambda torch: {'epoch': 3}, 'no tensors'),
+    (lambda torch: {'a': torch.eye(2).to_sparse()}, 'cannot read'),
+  ],
+)
+def test_other_content_of_torch_files(torch, tmp_path, make, words):
+  torch.save(make(torch), tmp_path / 'model.pt')
+  _refused(tmp_path / 'model.pt', words)
+
+
+def _refused(path, words):
+  with pytest.raises(errors.UserError) as caught:
+    files.read(path)
+  sentence = str(caught.value)
+  assert re.fullmatch('expected .*, found .*; .*', sentence), sentence
+  assert words in sentence and str(path) in sentence

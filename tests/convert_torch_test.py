@@ -1,0 +1,232 @@
+"""The command against PyTorch itself: its containers and its optimisers.
+
+Skipped where torch is not installed, as in the environment of the other tests.
+"""
+
+import collections
+import runpy
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+import small_run
+import state_dicts
+
+from configs import default
+from selfgait_jax import checkpointing, sharding
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax.convert import conversion, optimizer
+from selfgait_jax.models import factory
+
+torch = pytest.importorskip('torch')
+nn = torch.nn
+
+SCRIPT = small_run.ROOT / 'scripts' / 'convert_checkpoint.py'
+RATE, DECAY = 0.1, 0.01
+
+
+@pytest.mark.parametrize('case', state_dicts.CASES)
+def test_the_originals_containers_load_it_strictly(tmp_path, case):
+  kind, _, rules, tensors = state_dicts.make(case)
+  content = _content(kind, _containers(kind, tensors))
+  torch.save(content, tmp_path / 'model.pt')
+  _convert(
+    f'--input={tmp_path / "model.pt"}',
+    f'--output={tmp_path / "out"}',
+    *state_dicts.options(case),
+  )
+  variables, _ = checkpointing.load_variables(str(tmp_path / 'out'))
+  expected = conversion.to_variables(tensors, rules)
+  for name in ('params', 'batch_stats'):
+    _assert_close(variables[name], expected.get(name, {}), 0)
+  _convert(f'--input={tmp_path / "out"}', f'--to-torch={tmp_path / "back.pt"}')
+  again = torch.load(tmp_path / 'back.pt', weights_only=True)
+  fresh = _containers(kind, state_dicts.make(case, seed=1)[-1])
+  _load(kind, fresh, again)
+  _assert_live(rules, _tensors(fresh), tensors)
+
+
+@pytest.mark.parametrize(
+  'case', [case for case in state_dicts.CASES if case != 'gaitset_original']
+)
+def test_a_training_goes_on_here_and_there(tmp_path, case):
+  """Two updates by PyTorch, the file over, a third by either: the same."""
+  kind, section, rules, tensors = state_dicts.make(case)
+  adam = kind == 'gaitset'
+  modules = _containers(kind, tensors)
+  trained = _optimiser(modules, adam)
+  for step in (1, 2):
+    _update(modules, trained, step)
+  torch.save(_content(kind, modules, trained), tmp_path / 'model_2.pth')
+  stage = tmp_path / ('pretrain' if kind == 'selfgait' else 'train')
+  _convert(
+    f'--input={tmp_path / "model_2.pth"}',
+    f'--output={stage}',
+    '--with-optimizer',
+    *state_dicts.options(case),
+  )
+  _convert(f'--input={stage}', f'--to-torch={tmp_path / "back.pt"}')
+
+  state, update = _restored(section, stage, adam)
+  assert int(state.step) == 2
+  live = [rule for rule in optimizer.optimised(rules) if rule.path]
+  gradients = {
+    rule.key: _gradient(rule.key, tensors[rule.key].shape, 3) for rule in live
+  }
+  gradients = conversion.to_variables(gradients, live)['params']
+  found, _ = update(gradients, state.opt_state, state.params, state.step)
+  _update(modules, trained, 3)
+  expected = conversion.to_variables(_tensors(modules), rules)
+  _assert_close(found, expected['params'], 1e-5)
+
+  again = torch.load(tmp_path / 'back.pt', weights_only=True)
+  fresh = _containers(kind, state_dicts.make(case, seed=1)[-1])
+  _load(kind, fresh, again)
+  other = _optimiser(fresh, adam)
+  name = 'optimizer_state_dict' if kind == 'selfgait' else 'optimizer'
+  other.load_state_dict(again[name])
+  _update(fresh, other, 3)
+  _assert_live(rules, _tensors(fresh), _tensors(modules))
+
+
+def _convert(*arguments):
+  assert runpy.run_path(str(SCRIPT))['main']([str(a) for a in arguments]) == 0
+
+
+def _containers(kind, tensors):
+  """{part: module} with the tensors of a state dict in their places.
+
+  One part, but for SelfGait, each of whose parts is a module of its own.
+  """
+  modules = {}
+  for key, tensor in tensors.items():
+    *names, leaf = key.split('.')
+    part = names.pop(0) if kind == 'selfgait' else ''
+    place = modules.setdefault(part, nn.Module())
+    for name in names:
+      if not hasattr(place, name):
+        place.add_module(name, nn.Module())
+      place = getattr(place, name)
+    tensor = torch.tensor(tensor)
+    if leaf in ('running_mean', 'running_var', 'num_batches_tracked'):
+      place.register_buffer(leaf, tensor)
+    else:
+      place.register_parameter(leaf, nn.Parameter(tensor))
+  return {part: _wrapped(kind, module) for part, module in modules.items()}
+
+
+def _wrapped(kind, module):
+  """As DataParallel wraps it, in the programs that use it."""
+  if kind not in ('selfgait', 'gaitset_original'):
+    return module
+  outer = nn.Module()
+  outer.add_module('module', module)
+  return outer
+
+
+def _optimiser(modules, adam):
+  copies = ('target_network', 'TP_2', 'projection_2')
+  parameters = [
+    parameter
+    for part, module in modules.items()
+    if part.removesuffix('_state_dict') not in copies
+    for parameter in module.parameters()
+  ]
+  if adam:
+    return torch.optim.Adam(parameters, lr=RATE, weight_decay=DECAY)
+  return torch.optim.SGD(parameters, lr=RATE, momentum=0.9, weight_decay=DECAY)
+
+
+def _update(modules, trained, step):
+  for part, module in modules.items():
+    for name, parameter in module.named_parameters():
+      key = _key(part, name)
+      if key != 'online_network_state_dict.fc_bin':  # dead
+        gradient = _gradient(key, parameter.shape, step)
+        parameter.grad = torch.tensor(gradient)
+  trained.step()
+
+
+def _gradient(key, shape, step):
+  rng = np.random.default_rng([step, *key.encode()])
+  return rng.standard_normal(tuple(shape)).astype(np.float32)
+
+
+def _content(kind, modules, trained=None):
+  """What the program saves."""
+  parts = {part: module.state_dict() for part, module in modules.items()}
+  optimised = trained.state_dict() if trained else {}
+  if kind == 'gaitset_original':
+    return parts['']
+  if kind == 'selfgait':
+    return parts | {'optimizer_state_dict': optimised}
+  return {
+    'model': parts[''],
+    'optimizer': optimised,
+    'scheduler': {'milestones': collections.Counter([3]), 'last_epoch': 2},
+    'iteration': 2,
+  }
+
+
+def _load(kind, modules, content):
+  for part, module in modules.items():
+    if kind == 'selfgait':
+      found = content[part]
+    else:
+      found = content if kind == 'gaitset_original' else content['model']
+    module.load_state_dict(found, strict=True)
+
+
+def _tensors(modules):
+  """{key: array}, the keys ours."""
+  return {
+    _key(part, name): tensor.numpy().copy()
+    for part, module in modules.items()
+    for name, tensor in module.state_dict().items()
+  }
+
+
+def _key(part, name):
+  names = (part, *name.split('.'))
+  return '.'.join(n for n in names if n not in ('', 'module'))
+
+
+def _restored(section, directory, adam):
+  """(state, update) as training has them when it goes on."""
+  config = default.get_config()
+  config.model = ml_collections.ConfigDict(section)
+  stage = config[directory.name]
+  stage.update(optimizer='adam' if adam else 'sgd', learning_rate=RATE)
+  stage.weight_decay = DECAY
+  model = factory.make_model(config.model)
+  targets = model.target_modules if directory.name == 'pretrain' else ()
+  trained = optimizers.make_optimizer(stage)
+  like = jax.eval_shape(
+    lambda v: states.create_state(v, trained, targets),
+    states.variable_shapes(model, 44),
+  )
+  manifest = checkpointing.make_manifest(config, directory.name)
+  checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
+  state = checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
+  checkpoints.close()
+  return state, trained.update
+
+
+def _assert_live(rules, found, expected):
+  """Equal in every bit, but for what nothing reads: that is zeros."""
+  for rule in rules:
+    wanted = expected[rule.key] if rule.path else np.zeros(rule.dead_shape)
+    np.testing.assert_array_equal(found[rule.key], wanted, rule.key)
+
+
+def _assert_close(found, expected, tolerance):
+  found, expected = dict(found), dict(expected)
+  assert jax.tree.structure(found) == jax.tree.structure(expected)
+  for ours, theirs in zip(
+    jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+  ):
+    np.testing.assert_allclose(
+      ours, theirs, rtol=tolerance, atol=tolerance / 10
+    )

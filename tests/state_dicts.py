@@ -1,0 +1,83 @@
+"""Small state dicts of every kind that can be imported."""
+
+import golden_weights
+import ml_collections
+
+from configs import models
+from selfgait_jax.convert import difference, recognise, sections
+from selfgait_jax.models import factory
+
+_RESIDUAL = dict(widths=(2, 4, 4, 6), bins=(4,), embedding_dim=6, classes=5)
+_CLIPS = _RESIDUAL | {'layers': (1, 2, 1, 1)}
+# Title: (kind, settings other than those of configs/models.py).
+CASES = {
+  'selfgait': (
+    'selfgait',
+    dict(widths=(4, 8, 8), bins=(1, 2, 4), embedding_dim=8)
+    | dict(projector_hidden=6, projector_dim=8),
+  ),
+  'gaitset': ('gaitset', dict(widths=(2, 4, 6), bins=(4, 2, 1))),
+  'gaitset_original': (
+    'gaitset_original',
+    dict(widths=(2, 4, 6), bins=(4, 2, 1), embedding_dim=10),
+  ),
+  'gaitpart': ('gaitpart', dict(widths=(4, 8, 8), bins=(8,))),
+  'gaitpart_large': (
+    'gaitpart',
+    dict(widths=(4, 4, 8, 8), halvings=(0, 0, 3, 3)),
+  ),
+  'gaitgl': ('gaitgl', dict(widths=(2, 3, 4), classes=5)),
+  'gaitgl_large': (
+    'gaitgl',
+    dict(widths=(2, 3, 4, 5), halving=1, neck=True, classes=5),
+  ),
+  'gaitbase': ('gaitbase', _RESIDUAL),
+  'deepgaitv2_2d': ('deepgaitv2', _CLIPS | {'mode': '2d'}),
+  'deepgaitv2_3d': ('deepgaitv2', _CLIPS | {'mode': '3d'}),
+  'deepgaitv2_p3d': ('deepgaitv2', _CLIPS | {'mode': 'p3d'}),
+  'gaitssb_pretrain': (
+    'gaitssb',
+    dict(widths=(2, 4, 4, 6), bins=(2, 1), embedding_dim=6),
+  ),
+  'gaitssb_finetune': (
+    'gaitssb',
+    dict(widths=(2, 4, 4, 6), bins=(2, 1), embedding_dim=6, head='linear'),
+  ),
+}
+# What no tensor tells.
+TOLD = ('bins', 'halvings')
+
+
+def make(case: str, seed: int = 0):
+  """(kind, section, table, {key: array}) of a case, the keys ours."""
+  kind, settings = CASES[case]
+  section = getattr(models, recognise.KINDS[kind].model)()
+  section.update(settings)
+  rules = sections.TABLES[kind].rules(section)
+  model = factory.make_model(ml_collections.ConfigDict(section))
+  shapes = difference.expected_shapes(rules, model, 44)
+  tensors = {
+    rule.key: golden_weights.draw(
+      rule.key, shapes.get(rule.key, rule.dead_shape), seed
+    )
+    for rule in rules
+  }
+  return kind, section.to_dict(), rules, tensors
+
+
+def options(case: str) -> list[str]:
+  """The command's options without which the case cannot be converted."""
+  settings = CASES[case][1]
+  return [
+    f'--setting={name}={settings[name]}' for name in TOLD if name in settings
+  ]
+
+
+def original(kind: str, tensors: dict) -> dict:
+  """The same tensors under the keys that the original program writes."""
+  if kind == 'gaitset_original':
+    return {f'module.{key}': tensor for key, tensor in tensors.items()}
+  if kind == 'selfgait':
+    name = lambda key: key.replace('_state_dict.', '_state_dict.module.')
+    return {name(key): tensor for key, tensor in tensors.items()}
+  return tensors
