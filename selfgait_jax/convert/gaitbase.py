@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selfgait_jax.convert import resnet
-from selfgait_jax.convert.rules import Rule, norm, part_vector
+from selfgait_jax.convert.rules import Rule, neck
 
 
 def rules(settings: Mapping) -> list[Rule]:
@@ -14,10 +14,7 @@ def rules(settings: Mapping) -> list[Rule]:
   table = resnet.rules(settings)
   table.append(Rule('FCs.fc_bin', ('params', 'part_linear', 'kernel')))
   if settings['classes']:
-    classify = ('params', 'neck', 'classify', 'kernel')
-    parts = part_vector(sum(settings['bins']))
-    table.append(Rule('BNNecks.fc_bin', classify))
-    table += norm('BNNecks.bn1d', ('neck', 'norm'), parts)
+    table += neck(sum(settings['bins']))
   return table
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert.rules import CONV, Rule, norm, part_vector
+from selfgait_jax.convert.rules import CONV, Rule, neck, norm
 
 PARTS = 64  # the rows of the doubled map
 STAGES = ('GLConvA0', 'GLConvA1', 'GLConvB2')
@@ -30,14 +30,13 @@ def rules(settings: Mapping) -> list[Rule]:
       table.append(conv(f'{key}.local_conv3d', block, 'local'))
   table.append(Rule('HPP.p', (*encoder, 'power')))
   table.append(Rule('Head0.fc_bin', ('params', 'part_linear', 'kernel')))
-  classify = ('params', 'neck', 'classify', 'kernel')
   if not settings['neck']:
     table += norm('Bn', ('neck', 'norm'))
     if settings['classes']:
+      classify = ('params', 'neck', 'classify', 'kernel')
       table.append(Rule('Head1.fc_bin', classify))
   elif settings['classes']:
-    table.append(Rule('BNNecks.fc_bin', classify))
-    table += norm('BNNecks.bn1d', ('neck', 'norm'), part_vector(PARTS))
+    table += neck(PARTS)
   return table
 
 
@@ -51,11 +50,11 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
   block = '.0' if large else ''
   stages = STAGES if large else STAGES[:2]
   names = ['conv3d.0', *(f'{name}{block}.global_conv3d' for name in stages)]
-  neck = 'Bn.weight' not in shapes
-  classifier = 'BNNecks.fc_bin' if neck else 'Head1.fc_bin'
+  behind_neck = 'Bn.weight' not in shapes
+  classifier = 'BNNecks.fc_bin' if behind_neck else 'Head1.fc_bin'
   return {
     'widths': tuple(shapes[f'{name}.conv3d.weight'][0] for name in names),
     'halving': 1 if large else 3,  # as in every recipe of that size
-    'neck': neck,
+    'neck': behind_neck,
     'classes': shapes.get(classifier, (0,))[-1],
   }

@@ -83,3 +83,11 @@ def norm(
     Rule(f'{key}.running_var', (stats, *path, 'var'), layout),
     Rule(f'{key}.num_batches_tracked', dead_dtype='int64'),
   ]
+
+
+def neck(parts: int) -> list[Rule]:
+  """The tensors of OpenGait's BNNeck with its classifier, in their order."""
+  return [
+    Rule('BNNecks.fc_bin', ('params', 'neck', 'classify', 'kernel')),
+    *norm('BNNecks.bn1d', ('neck', 'norm'), part_vector(parts)),
+  ]
