@@ -121,6 +121,7 @@ def label_free_stage(**changes) -> ml_collections.ConfigDict:
   s.infonce_weight = 0.0  # of the per-part contrastive loss
   s.infonce_target = 'ema'  # ema | online (with a stopped gradient)
   s.temperature = 1 / 16  # of the contrastive loss
+  s.infonce_smoothing = 0.0  # of its labels
   s.joint_every = 5  # `joint`: every n-th step is a triplet step
   s.joint_with = 'predictive'  # `joint`: the other steps, two_view | predictive
   s.target_momentum = 0.996

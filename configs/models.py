@@ -10,7 +10,7 @@ def selfgait() -> ml_collections.ConfigDict:
   m.bins = (1, 2, 4, 8, 16)  # horizontal strips a pyramid level
   m.embedding_dim = 128  # features a part
   m.use_motion = True  # micro-motion block in the online branch
-  m.projector_hidden = 256
+  m.projector_hidden = 256  # of BYOL's heads
   m.projector_dim = 128
   return m
 
@@ -21,6 +21,8 @@ def gaitset() -> ml_collections.ConfigDict:
   m.widths = (32, 64, 128)  # OU-MVLP and GREW: (64, 128, 256)
   m.bins = (16, 8, 4, 2, 1)  # of each of the two branches
   m.embedding_dim = 256
+  m.projector_hidden = 0  # of BYOL's heads; 0: none
+  m.projector_dim = 128
   return m
 
 
@@ -51,6 +53,8 @@ def gaitbase() -> ml_collections.ConfigDict:
   m.bins = (16,)
   m.embedding_dim = 256
   m.classes = 74  # of the classifier; 0: none
+  m.projector_hidden = 0  # of BYOL's heads; 0: none
+  m.projector_dim = 128
   return m
 
 
@@ -64,6 +68,8 @@ def deepgaitv2() -> ml_collections.ConfigDict:
   m.embedding_dim = 256
   m.classes = 74
   m.use_emb2 = False  # embed by the unit feature behind the BNNeck
+  m.projector_hidden = 0  # of BYOL's heads; 0: none
+  m.projector_dim = 128
   return m
 
 

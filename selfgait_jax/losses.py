@@ -35,7 +35,10 @@ def byol_loss(
 
 
 def infonce_loss(
-  query: Array, key: Array, temperature: float = 1 / 16
+  query: Array,
+  key: Array,
+  temperature: float = 1 / 16,
+  label_smoothing: float = 0.0,
 ) -> tuple[Array, Metrics]:
   """Per-part contrastive loss over the batch (InfoNCE, arXiv 1807.03748).
 
@@ -46,6 +49,7 @@ def infonce_loss(
     query: [B, P, D], of the online branch.
     key: [B, P, D]; receives no gradient.
     temperature: divides the cosines.
+    label_smoothing: in [0, 1); GaitSSB's is 0.1.
 
   Returns:
     The loss and `accuracy`, the share of queries nearest to their own key.
@@ -55,7 +59,7 @@ def infonce_loss(
     'bpd,kpd->bpk', normalise(query), normalise(key), precision='highest'
   )  # [B, P, B]
   return cross_entropy_loss(
-    logits, jnp.arange(len(query)), scale=1 / temperature, label_smoothing=0.0
+    logits, jnp.arange(len(query)), 1 / temperature, label_smoothing
   )
 
 

@@ -6,6 +6,8 @@ arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device.
 health signals.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -19,7 +21,8 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
 
   BYOL (arXiv:2006.07733) as SelfGait uses it: symmetric over two views, the
   target an exponential moving average. `predictive` follows the paper's
-  framework figure: a clip without its last frame predicts the last frame.
+  framework figure: a clip without its last frame predicts the last frame. A
+  network without a target is its own, as in SimSiam and GaitSSB (OpenGait).
   """
   first, second = batch['clip_1'], batch.get('clip_2', batch['clip_1'])
   keys = jax.random.split(_step_key(config, state.step))
@@ -29,31 +32,23 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
   ]
   seen, aimed = _split_frames(jnp.stack(views, 1), config, stage)
 
-  def loss_fn(params):
-    out, online_stats = model.apply(
-      {'params': params, 'batch_stats': state.batch_stats},
-      seen,
-      method='online_views',
+  target = None
+  if state.target_params:
+    target, updates = model.apply(
+      {'params': state.target_params, 'batch_stats': state.target_batch_stats},
+      aimed,
+      method='target_views',
       mutable=['batch_stats'],
     )
-    loss, metrics = _view_loss(out, target, config, stage)
-    return loss, (metrics, out['embedding'][:, 0], online_stats['batch_stats'])
+    state = state.replace(target_batch_stats=updates['batch_stats'])
 
-  target, target_stats = model.apply(
-    {'params': state.target_params, 'batch_stats': state.target_batch_stats},
-    aimed,
-    method='target_views',
-    mutable=['batch_stats'],
-  )
-  gradient = jax.value_and_grad(loss_fn, has_aux=True)
-  (loss, (metrics, outputs, stats)), grads = gradient(state.params)
-  state, norms = _update(state, grads, optimizer)
-  state = state.replace(
-    batch_stats=stats, target_batch_stats=target_stats['batch_stats']
-  )
-  state, momentum = _move_target(state, stage)
-  metrics |= norms | {'loss': loss, 'target_momentum': momentum}
-  return state, metrics, outputs
+  def loss_fn(out):
+    loss, metrics = _view_loss(out, target, config, stage)
+    return loss, metrics, out['embedding'][:, 0]
+
+  apply = functools.partial(model.apply, method='online_views')
+  resting = model.labelled_modules
+  return _learn(state, apply, (seen,), loss_fn, resting, optimizer, stage)
 
 
 def supervised_step(state, batch, *, model, optimizer, config, stage):
@@ -66,36 +61,14 @@ def supervised_step(state, batch, *, model, optimizer, config, stage):
   joint = stage.objective == 'joint'
   if config.reference.frame_split and joint and predicts(stage):
     clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
-  moving = {
-    name: params
-    for name, params in state.params.items()
-    if name not in model.label_free_modules
-  }
 
-  def loss_fn(moving):
-    variables = {
-      'params': state.params | moving,
-      'batch_stats': state.batch_stats,
-    }
-    out, updates = model.apply(
-      variables,
-      clips,
-      batch.get('mask'),
-      not stage.freeze_batch_norm,
-      mutable=['batch_stats'],
-    )
+  def loss_fn(out):
     loss, metrics = _label_loss(out, batch['label'], stage)
-    return loss, (metrics, out['embedding'], updates.get('batch_stats', {}))
+    return loss, metrics, out['embedding']
 
-  gradient = jax.value_and_grad(loss_fn, has_aux=True)
-  (loss, (metrics, outputs, stats)), grads = gradient(moving)
-  state, norms = _update(state, grads, optimizer)
-  stats = {name: value for name, value in stats.items() if name in moving}
-  state = state.replace(batch_stats=state.batch_stats | stats)
-  metrics |= norms | {'loss': loss}
-  if state.target_params:
-    state, metrics['target_momentum'] = _move_target(state, stage)
-  return state, metrics, outputs
+  inputs = clips, batch.get('mask'), not stage.freeze_batch_norm
+  resting = model.label_free_modules
+  return _learn(state, model.apply, inputs, loss_fn, resting, optimizer, stage)
 
 
 def predicts(stage) -> bool:
@@ -108,6 +81,38 @@ def embed_step(variables, frames, mask, *, model, crop_width):
   """All outputs for whole sequences: uint8 [B, T, 64, 64], bool [B, T]."""
   clips = augment.crop_frames(frames, crop_width)
   return model.apply(variables, clips, mask)
+
+
+def _learn(state, apply, inputs, loss_fn, resting, optimizer, stage):
+  """One update of all modules but the `resting`, whose statistics rest too.
+
+  Args:
+    state: before the update.
+    apply: (variables, *inputs, mutable) -> (outputs of the network, updates).
+    inputs: arguments of `apply`.
+    loss_fn: outputs -> (loss, metrics, [B, P, D] for the health signals).
+    resting: names of top-level modules.
+    optimizer: see optimizer.py.
+    stage: for the momentum of the target, if there is one.
+  """
+  moving = {n: p for n, p in state.params.items() if n not in resting}
+
+  def of_params(moving):
+    params = state.params | moving
+    variables = {'params': params, 'batch_stats': state.batch_stats}
+    out, updates = apply(variables, *inputs, mutable=['batch_stats'])
+    loss, metrics, shown = loss_fn(out)
+    return loss, (metrics, shown, updates.get('batch_stats', {}))
+
+  gradient = jax.value_and_grad(of_params, has_aux=True)
+  (loss, (metrics, shown, stats)), grads = gradient(moving)
+  state, norms = _update(state, grads, optimizer)
+  stats = {name: value for name, value in stats.items() if name in moving}
+  state = state.replace(batch_stats=state.batch_stats | stats)
+  metrics |= norms | {'loss': loss}
+  if state.target_params:
+    state, metrics['target_momentum'] = _move_target(state, stage)
+  return state, metrics, shown
 
 
 def _label_loss(out, labels, stage):
@@ -148,7 +153,10 @@ def _view_loss(out, target, config, stage):
     if stage.infonce_weight:
       keys = target if stage.infonce_target == 'ema' else out['projection']
       contrast, extra = losses.infonce_loss(
-        prediction, jax.lax.stop_gradient(keys[:, there]), stage.temperature
+        prediction,
+        jax.lax.stop_gradient(keys[:, there]),
+        stage.temperature,
+        stage.infonce_smoothing,
       )
       metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
       accuracy = extra['accuracy'] / 2  # a mean over the directions

@@ -76,7 +76,7 @@ MODEL_CHOICES = {
 }
 MODEL_RANGES = {
   'embedding_dim': COUNT,
-  'projector_hidden': COUNT,
+  'projector_hidden': ANY,
   'projector_dim': COUNT,
   'halving': (0, 4),
   'classes': ANY,
@@ -107,6 +107,7 @@ STAGE_RANGES = {
   'cosine_weight': ANY,
   'infonce_weight': ANY,
   'temperature': ABOVE_0,
+  'infonce_smoothing': (0, 1),
   'joint_every': COUNT,
   'target_momentum': SHARE,
 }
@@ -290,10 +291,19 @@ def _check_sampling(config, name):
 
 def _check_label_free(config, name):
   stage = config[name]
-  if not factory.make_model(config.model).target_modules:
+  model = factory.make_model(config.model)
+  if not model.learns_without_labels:
     raise errors.UserError(
-      f'expected a network with projection heads for {name}, found '
-      f'{config.model.name} without; change config.stages or config.model'
+      f'expected a network with heads for {name}, which has no labels, found '
+      f'{config.model.name} without; set config.model.projector_hidden or '
+      'config.model.head, or change config.stages'
+    )
+  if not model.target_modules and (
+    stage.cosine_weight or stage.infonce_target == 'ema'
+  ):
+    raise errors.UserError(
+      f'expected a network with a target for {name}, found {config.model.name} '
+      f'without; set config.{name}.cosine_weight=0 and infonce_target=online'
     )
   if not stage.cosine_weight and not stage.infonce_weight:
     raise errors.UserError(

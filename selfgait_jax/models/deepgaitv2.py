@@ -12,7 +12,7 @@ from selfgait_jax.models.clip_conv import ClipConv
 FRAME_STAGES = {'2d': 4, '3d': 1, 'p3d': 1}
 
 
-class DeepGaitV2(network.Network):
+class DeepGaitV2(network.BYOLNetwork):
   """Residual trunk, horizontal pooling, a matrix a part and a BNNeck.
 
   Fan et al. (arXiv:2303.03301); ShiqiYu/OpenGait.
@@ -25,9 +25,12 @@ class DeepGaitV2(network.Network):
   embedding_dim: int
   classes: int
   use_emb2: bool
+  projector_hidden: int
+  projector_dim: int
   dtype: jnp.dtype
 
   def setup(self):
+    super().setup()
     if self.mode not in FRAME_STAGES:
       raise errors.UserError(
         f'expected model.mode to be one of {", ".join(FRAME_STAGES)}, found '
@@ -51,14 +54,15 @@ class DeepGaitV2(network.Network):
     return layers.horizontal_pyramid(layers.accurate(maps), self.bins)
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding` [B, P, D] and, with `classes`, the cosines `logits`.
+    """`embedding` [B, P, D], with `classes` the cosines `logits`, BYOL's.
 
     With `use_emb2` the embedding is the unit feature behind the neck, except in
     training: a loss on embeddings is always for those before it.
     """
-    outputs = {'embedding': self.part_linear(pooled)}
+    embedding = self.part_linear(pooled)
+    outputs = {'embedding': embedding, **self.project(embedding, train)}
     if self.classes:
-      unit, outputs['logits'] = self.neck(outputs['embedding'], train)
+      unit, outputs['logits'] = self.neck(embedding, train)
       if self.use_emb2 and not train:
         outputs['embedding'] = unit
     return outputs

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from selfgait_jax.models import layers, network, resnet
 
 
-class GaitBase(network.Network):
+class GaitBase(network.BYOLNetwork):
   """ResNet-9, temporal maximum, horizontal pooling, a matrix a part, BNNeck.
 
   Fan et al., CVPR 2023 (arXiv:2211.06597); ShiqiYu/OpenGait, whose model is
@@ -18,9 +18,12 @@ class GaitBase(network.Network):
   bins: tuple[int, ...]
   embedding_dim: int
   classes: int
+  projector_hidden: int
+  projector_dim: int
   dtype: jnp.dtype
 
   def setup(self):
+    super().setup()
     self.encoder = resnet.ResNet9(self.widths, self.layers, self.dtype)
     self.part_linear = layers.PartLinear(self.embedding_dim)
     if self.classes:
@@ -33,8 +36,9 @@ class GaitBase(network.Network):
     return resnet.pool(self.encoder, self.bins, clips, mask, train)
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding` [B, P, D] and, with `classes`, the cosines `logits`."""
-    outputs = {'embedding': self.part_linear(pooled)}
+    """`embedding` [B, P, D], with `classes` the cosines `logits`, BYOL's."""
+    embedding = self.part_linear(pooled)
+    outputs = {'embedding': embedding, **self.project(embedding, train)}
     if self.classes:
-      _, outputs['logits'] = self.neck(outputs['embedding'], train)
+      _, outputs['logits'] = self.neck(embedding, train)
     return outputs

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from selfgait_jax.models import layers, network
 
 
-class GaitSet(network.Network):
+class GaitSet(network.BYOLNetwork):
   """Set branch, global branch, horizontal pyramid and a matrix a part.
 
   Chao et al., AAAI 2019 (arXiv:1811.06186); ShiqiYu/OpenGait.
@@ -16,11 +16,14 @@ class GaitSet(network.Network):
   widths: tuple[int, ...]
   bins: tuple[int, ...]
   embedding_dim: int
+  projector_hidden: int
+  projector_dim: int
   dtype: jnp.dtype
 
   merges_views = True
 
   def setup(self):
+    super().setup()
     self.encoder = TwoBranches(self.widths, self.dtype)
     self.part_linear = layers.PartLinear(self.embedding_dim)
 
@@ -33,8 +36,9 @@ class GaitSet(network.Network):
     return jnp.concatenate(parts, axis=1)
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding`: [B, P, C] -> float32 [B, P, D]."""
-    return {'embedding': self.part_linear(pooled)}
+    """`embedding` and BYOL's outputs: [B, P, C] -> float32 [B, P, D]."""
+    embedding = self.part_linear(pooled)
+    return {'embedding': embedding, **self.project(embedding, train)}
 
 
 class TwoBranches(nn.Module):

@@ -22,6 +22,13 @@ class GaitSSB(network.Network):
   head: str
   dtype: jnp.dtype
 
+  # The gait embedding passes through all there is.
+  label_free_modules = ()
+
+  @property
+  def learns_without_labels(self) -> bool:
+    return self.head == 'predictor'
+
   def setup(self):
     self.encoder = resnet.ResNet9(self.widths, self.layers, self.dtype)
     self.projector = PartMLP(self.embedding_dim, norm_output=True)

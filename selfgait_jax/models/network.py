@@ -1,33 +1,32 @@
 """What every network here is to the steps: a trunk, and heads on its parts."""
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers
+from selfgait_jax.models import heads, layers
 
 
 class Network(nn.Module):
   """Base of the networks; their attributes are the settings of `config.model`.
 
-  A subclass defines `pool`, the trunk, and `heads`, all that follows. To learn
-  without labels, its heads include `projection` and `prediction`; to learn from
-  a target network, its `target_modules` include `part_linear` and `projector`.
+  A subclass defines `pool`, the trunk, and `heads`, all that follows.
   """
 
   # True where the batch normalises nothing in the trunk: several views of a
   # clip then go through it at once.
-  merges_views = False
+  merges_views: ClassVar[bool] = False
 
-  @property
-  def target_modules(self) -> tuple[str, ...]:
-    """Top-level modules that have a slowly moving copy (BYOL)."""
-    return ()
-
-  @property
-  def label_free_modules(self) -> tuple[str, ...]:
-    """Top-level modules that the gait embedding does not pass through."""
-    return ()
+  # Top-level modules that have a slowly moving copy (BYOL).
+  target_modules: ClassVar[tuple[str, ...]] = ()
+  # Top-level modules that only losses without labels reach, and only losses
+  # with labels: they rest, undecayed, in the other's steps.
+  label_free_modules: ClassVar[tuple[str, ...]] = ('predictor',)
+  labelled_modules: ClassVar[tuple[str, ...]] = ('neck',)
+  # True if the heads include `projection` and `prediction`.
+  learns_without_labels: ClassVar[bool] = False
 
   def __call__(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
@@ -65,6 +64,52 @@ class Network(nn.Module):
     views = [self.heads(parts, True) for parts in pooled]
     return jax.tree.map(lambda *view: jnp.stack(view, 1), *views)
 
+  def _over_views(self, trunk, clips):
+    """[B, V, T, H, W] -> V times [B, P, C]."""
+    views = range(clips.shape[1])
+    if not self.merges_views:
+      return [trunk(clips[:, view]) for view in views]
+    # A sharded B stays where it is.
+    pooled = layers.unfold(trunk(layers.fold(clips)), len(clips))
+    return [pooled[:, view] for view in views]
+
+
+class BYOLNetwork(Network):
+  """A network that has, where `projector_hidden` is above 0, BYOL's heads.
+
+  They stand on its embedding: a projector, of which the target network has a
+  slowly moving copy, and a predictor (arXiv:2006.07733). A subclass has the
+  settings `projector_hidden` and `projector_dim`, a module `part_linear`, calls
+  `super().setup()` and adds what `project` returns to its heads.
+  """
+
+  @property
+  def learns_without_labels(self) -> bool:
+    return self.projector_hidden > 0
+
+  @property
+  def target_modules(self) -> tuple[str, ...]:
+    modules = ('encoder', 'part_linear', 'projector')
+    return modules if self.learns_without_labels else ()
+
+  @property
+  def label_free_modules(self) -> tuple[str, ...]:
+    return ('projector', 'predictor')
+
+  def setup(self):
+    if self.learns_without_labels:
+      head = (self.projector_hidden, self.projector_dim)
+      self.projector = heads.MLPHead(*head)
+      self.predictor = heads.MLPHead(*head)
+
+  def project(self, embedding: jax.Array, train: bool) -> dict[str, jax.Array]:
+    """`projection` and `prediction` of [B, P, D]; {} without the heads."""
+    if not self.learns_without_labels:
+      return {}
+    projection = self.projector(embedding, train)
+    prediction = self.predictor(projection, train)
+    return {'projection': projection, 'prediction': prediction}
+
   def target_views(self, clips: jax.Array) -> jax.Array:
     """The target's projections: [B, V, T, H, W] -> [B, V, P, D].
 
@@ -77,12 +122,3 @@ class Network(nn.Module):
   def target_pool(self, clips: jax.Array) -> jax.Array:
     """The target's trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
     return self.pool(clips, None, True)
-
-  def _over_views(self, trunk, clips):
-    """[B, V, T, H, W] -> V times [B, P, C]."""
-    views = range(clips.shape[1])
-    if not self.merges_views:
-      return [trunk(clips[:, view]) for view in views]
-    # A sharded B stays where it is.
-    pooled = layers.unfold(trunk(layers.fold(clips)), len(clips))
-    return [pooled[:, view] for view in views]

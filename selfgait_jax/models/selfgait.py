@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import heads, layers, network, set_encoder, temporal
+from selfgait_jax.models import layers, network, set_encoder, temporal
 
 
-class SelfGait(network.Network):
+class SelfGait(network.BYOLNetwork):
   """Set encoder, micro-motion block, part-wise linear map and BYOL heads.
 
   Liu et al., ICASSP 2021 (arXiv:2103.14811); EchoItLiu/SelfGait.
@@ -21,16 +21,11 @@ class SelfGait(network.Network):
   dtype: jnp.dtype = jnp.float32
 
   merges_views = True
-  # The motion block and the predictor belong to the online branch alone.
-  target_modules = ('encoder', 'part_linear', 'projector')
-  label_free_modules = ('projector', 'predictor')
 
   def setup(self):
-    head = (self.projector_hidden, self.projector_dim)
+    super().setup()
     self.encoder = set_encoder.SetEncoder(self.widths, self.bins, self.dtype)
     self.part_linear = layers.PartLinear(self.embedding_dim)
-    self.projector = heads.MLPHead(*head)
-    self.predictor = heads.MLPHead(*head)
     if self.use_motion:
       self.motion = temporal.MicroMotion(dtype=self.dtype)
 
@@ -50,9 +45,4 @@ class SelfGait(network.Network):
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
     """`embedding`, `projection` and `prediction`, float32 [B, P, D]."""
     embedding = self.part_linear(pooled)
-    projection = self.projector(embedding, train)
-    return {
-      'embedding': embedding,
-      'projection': projection,
-      'prediction': self.predictor(projection, train),
-    }
+    return {'embedding': embedding, **self.project(embedding, train)}
