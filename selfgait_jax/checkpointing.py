@@ -197,24 +197,6 @@ def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   return step_dir, manifest | {'checkpoint': str(step_dir)}
 
 
-def adopt_model(config):
-  """The config, with the network of `init_from` where nothing is trained.
-
-  An evaluation takes a checkpoint as it is, whatever network the config is for.
-  """
-  if config.stages != 'evaluate' or not config.init_from:
-    return config
-  _, manifest = read_manifest(config.init_from)
-  settings = {
-    key: tuple(value) if isinstance(value, list) else value
-    for key, value in manifest['model'].items()
-  }
-  config = config.copy_and_resolve_references()
-  with config.unlocked():
-    config.model = ml_collections.ConfigDict(settings)
-  return config
-
-
 def check_model(manifest: dict, config, path: str, but_for=('dtype',)) -> None:
   """Raises UserError unless the checkpoint's model is the config's.
 

@@ -12,12 +12,12 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from selfgait_jax import (
-  checkpointing,
   command_line,
   errors,
   evaluate,
   sharding,
   train,
+  transfer,
   validate,
   workspace,
 )
@@ -50,7 +50,7 @@ def main(argv):
 
 def run(config, workdir: pathlib.Path) -> None:
   """Runs `config.stages` in order; finished ones are passed over."""
-  config = checkpointing.adopt_model(config)
+  config = transfer.adopt_model(config)
   validate.check(config)
   with workspace.claim(workdir):
     workspace.record(config, workdir)

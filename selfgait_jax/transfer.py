@@ -1,11 +1,12 @@
-"""The start of a stage from a checkpoint of the same trunk, heads apart."""
+"""What is taken from the checkpoint of another network or another head."""
 
 from collections.abc import Mapping
 
+import ml_collections
 from absl import logging
 from flax import traverse_util
 
-from selfgait_jax import errors
+from selfgait_jax import checkpointing, errors
 
 # Settings that another head may differ in; the trunk must be the same.
 HEAD_SETTINGS = (
@@ -17,6 +18,24 @@ HEAD_SETTINGS = (
   'projector_hidden',
   'use_emb2',
 )
+
+
+def adopt_model(config):
+  """The config, with the network of `init_from` where nothing is trained.
+
+  An evaluation takes a checkpoint as it is, whatever network the config is for.
+  """
+  if config.stages != 'evaluate' or not config.init_from:
+    return config
+  _, manifest = checkpointing.read_manifest(config.init_from)
+  settings = {
+    key: tuple(value) if isinstance(value, list) else value
+    for key, value in manifest['model'].items()
+  }
+  config = config.copy_and_resolve_references()
+  with config.unlocked():
+    config.model = ml_collections.ConfigDict(settings)
+  return config
 
 
 def start_from(found: Mapping, fresh: Mapping, path: str) -> dict:

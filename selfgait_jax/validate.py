@@ -2,122 +2,15 @@
 
 import math
 
-from selfgait_jax import errors, protocols, retrieval, runs, steps
+from selfgait_jax import allowed, errors, protocols, runs, steps
 from selfgait_jax.models import factory
-
-CHOICES = {
-  'data.partition': ('standard', 'development'),
-  'data.loader': ('tfdata', 'array'),
-  'data.unlabelled_by': ('subject', 'sequence'),
-  'data.labelled_by': ('subject', 'sequence'),
-  'model.name': tuple(factory.MODELS),
-  'model.dtype': ('float32', 'bfloat16'),
-  'eval.protocol': tuple(protocols.PROTOCOLS),
-  'eval.distance': tuple(retrieval.METRICS),
-  'eval.label_free_output': ('pooled', 'embedding', 'projection', 'prediction'),
-}
-STAGE_CHOICES = {
-  'objective': ('two_view', 'predictive', 'joint', 'supervised'),
-  'pairs': ('same_clip', 'same_sequence', 'synchronised_views'),
-  'views_per_batch': (0, 1, 2),
-  'frames_sampling': ('fixed', 'unfixed', 'all'),
-  'infonce_target': ('ema', 'online'),
-  'joint_with': ('two_view', 'predictive'),
-  'target_schedule': ('constant', 'cosine'),
-  'triplet': ('all', 'hard'),
-  'optimizer': ('sgd', 'adam'),
-  'schedule': ('constant', 'cosine', 'steps'),
-}
-# (lowest, highest), both allowed.
-ANY, COUNT, SHARE = (0, math.inf), (1, math.inf), (0, 1)
-ABOVE_0 = (math.ulp(0), math.inf)
-RANGES = {
-  'seed': ANY,
-  'data.workers': COUNT,
-  'data.prefetch': COUNT,
-  'data.min_frames': COUNT,
-  'data.unlabelled_fraction': (math.ulp(0), 1),
-  'synthetic.train_subjects': COUNT,
-  'synthetic.test_subjects': COUNT,
-  'synthetic.frames': COUNT,
-  'synthetic.seed': ANY,
-  'model.crop_width': (1, 64),
-  'augment.corner_affine': SHARE,
-  'augment.corner_shift': (0, 21),  # three corners stay apart
-  'augment.perspective': SHARE,
-  'augment.perspective_shift': (0, 31),
-  'augment.shift': SHARE,
-  'augment.affine': SHARE,
-  'augment.rotation': ANY,
-  'augment.scale': SHARE,
-  'augment.shear': ANY,
-  'augment.flip': SHARE,
-  'augment.rotate': SHARE,
-  'augment.rotate_degrees': ANY,
-  'augment.dilate': SHARE,
-  'augment.erode': SHARE,
-  'augment.erase': SHARE,
-  'augment.blur': SHARE,
-  'eval.max_frames': COUNT,
-  'eval.batch_frames': COUNT,
-  'checkpoint.every_steps': COUNT,
-  'checkpoint.keep': COUNT,
-  'log.every_steps': COUNT,
-  'log.images_every_steps': ANY,
-  'log.probe_every_steps': ANY,
-  'log.probe_frames': COUNT,
-  'log.probe_subjects': COUNT,
-  'log.profile_at_step': ANY,
-}
-# Of the networks that have them.
-MODEL_CHOICES = {
-  'mode': ('2d', '3d', 'p3d'),
-  'head': ('predictor', 'linear'),
-}
-MODEL_RANGES = {
-  'embedding_dim': COUNT,
-  'projector_hidden': ANY,
-  'projector_dim': COUNT,
-  'halving': (0, 4),
-  'classes': ANY,
-}
-STAGE_RANGES = {
-  'steps': COUNT,
-  'frames': COUNT,
-  'frames_min': COUNT,
-  'frames_max': COUNT,
-  'frames_limit': COUNT,
-  'frames_skip': ANY,
-  'interval_min': COUNT,
-  'interval_max': COUNT,
-  'batch_subjects': COUNT,
-  'batch_sequences': COUNT,
-  'labelled_fraction': (math.ulp(0), 1),
-  'margin': ANY,
-  'triplet_weight': ANY,
-  'gamma': ANY,
-  'cross_entropy_weight': ANY,
-  'logit_scale': ABOVE_0,
-  'label_smoothing': (0, 1),
-  'learning_rate': ANY,
-  'warmup_steps': ANY,
-  'momentum': SHARE,
-  'weight_decay': ANY,
-  'clip_norm': ANY,
-  'cosine_weight': ANY,
-  'infonce_weight': ANY,
-  'temperature': ABOVE_0,
-  'infonce_smoothing': (0, 1),
-  'joint_every': COUNT,
-  'target_momentum': SHARE,
-}
 
 
 def check(config) -> None:
   """Raises UserError naming the first key that cannot be right."""
-  for key, allowed in CHOICES.items():
-    _expect(key, _get(config, key), allowed)
-  for key, bounds in RANGES.items():
+  for key, choices in allowed.CHOICES.items():
+    _expect(key, _get(config, key), choices)
+  for key, bounds in allowed.RANGES.items():
     _expect_between(key, _get(config, key), bounds)
   _check_protocol(config)
   _check_model(config.model)
@@ -152,10 +45,10 @@ def _check_protocol(config):
 
 
 def _check_model(model):
-  for key, allowed in MODEL_CHOICES.items():
+  for key, choices in allowed.MODEL_CHOICES.items():
     if key in model:
-      _expect(f'model.{key}', model[key], allowed)
-  for key, bounds in MODEL_RANGES.items():
+      _expect(f'model.{key}', model[key], choices)
+  for key, bounds in allowed.MODEL_RANGES.items():
     if key in model:
       _expect_between(f'model.{key}', model[key], bounds)
   for key, lowest in (
@@ -210,10 +103,10 @@ def _check_stage(config, name, stages):
   stage, prefix = config[name], name + '.'
   if 'pairs' not in stage:  # a supervised section lacks the other settings
     _expect(prefix + 'objective', stage.objective, ('supervised',))
-  for key, allowed in STAGE_CHOICES.items():
+  for key, choices in allowed.STAGE_CHOICES.items():
     if key in stage:
-      _expect(prefix + key, stage[key], allowed)
-  for key, bounds in STAGE_RANGES.items():
+      _expect(prefix + key, stage[key], choices)
+  for key, bounds in allowed.STAGE_RANGES.items():
     if key in stage:
       _expect_between(prefix + key, stage[key], bounds)
   if stage.init and stage.init not in runs.STAGES:
@@ -339,10 +232,10 @@ def _get(config, key):
   return config
 
 
-def _expect(key, found, allowed):
-  if found not in allowed:
+def _expect(key, found, choices):
+  if found not in choices:
     raise errors.UserError(
-      f'expected config.{key} to be one of {", ".join(map(repr, allowed))}, '
+      f'expected config.{key} to be one of {", ".join(map(repr, choices))}, '
       f'found {found!r}; change config.{key}'
     )
 
