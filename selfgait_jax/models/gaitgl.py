@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from selfgait_jax import errors
 from selfgait_jax.models import layers, network
 from selfgait_jax.models.clip_conv import ClipConv
 
@@ -26,6 +27,11 @@ class GaitGL(network.Network):
   merges_views = True
 
   def setup(self):
+    if len(self.widths) not in (3, 4):
+      raise errors.UserError(
+        f'expected 3 or 4 numbers in model.widths, found {len(self.widths)}; '
+        'change it to (32, 64, 128) or (32, 64, 128, 256)'
+      )
     self.encoder = Encoder(self.widths, self.halving, self.dtype)
     self.part_linear = layers.PartLinear(self.widths[-1])
 
@@ -166,7 +172,7 @@ class Head(nn.Module):
     return x, layers.PartLinear(self.classes, name='classify')(x)
 
 
-def generalised_mean(maps, power):
+def generalised_mean(maps: jax.Array, power: jax.Array) -> jax.Array:
   """Mean of order `power` of each row: [B, H, W, C] -> [B, H, C].
 
   Generalised-mean pooling (arXiv:1711.02512), relative to the row's largest
@@ -190,6 +196,5 @@ def _repeat_short(clips, mask):
   clips = jnp.take_along_axis(
     clips, place[..., None, None], axis=1, mode='clip'
   )
-  return clips, time < length * jnp.select(
-    [length == 1, length == 2], [3, 2], 1
-  )
+  filled = jnp.select([length == 1, length == 2], [3, 4], length)
+  return clips, time < filled
