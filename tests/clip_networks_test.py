@@ -63,9 +63,8 @@ def _draw(name, shape, rng):
   return noise * np.float32(0.3)
 
 
-def _clips(batch=5, frames=8, seed=0):
-  shape = (batch, frames, 64, 8)
-  return np.random.default_rng(seed).random(shape, np.float32)
+def _clips(batch=5, seed=0):
+  return np.random.default_rng(seed).random((batch, 8, 64, 8), np.float32)
 
 
 def _mask(lengths):
