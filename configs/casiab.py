@@ -10,11 +10,16 @@ colon (`configs/casiab.py:selfgait_release`):
   selfgait_release  the original program as it is, with all its defects
   label_free        the label-free settings that rise on the development split
   laptop            development split, in under an hour on 2 CPU cores
+
+and, supervised, those of OpenGait (configs/opengait.py): gaitset, gaitpart,
+gaitgl, gaitbase, gaitbase_mcl, deepgaitv2, deepgaitv2_interval; gaitssb,
+without labels, and gaitssb_finetune, after it by `config.init_from`;
+gaitbase_byol pretrains without labels first, as SelfGait does.
 """
 
 import ml_collections
 
-from configs import default
+from configs import default, opengait
 
 
 def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
@@ -24,6 +29,16 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
     'selfgait_release': selfgait_release,
     'label_free': label_free,
     'laptop': laptop,
+    'gaitset': gaitset,
+    'gaitpart': gaitpart,
+    'gaitgl': gaitgl,
+    'gaitbase': gaitbase,
+    'gaitbase_mcl': gaitbase_mcl,
+    'gaitbase_byol': gaitbase_byol,
+    'deepgaitv2': deepgaitv2,
+    'deepgaitv2_interval': deepgaitv2_interval,
+    'gaitssb': gaitssb,
+    'gaitssb_finetune': gaitssb_finetune,
   }
   return default.recipe(recipes, recipe)()
 
@@ -64,3 +79,96 @@ def laptop() -> ml_collections.ConfigDict:
     few.steps, few.labelled_fraction = 200, 8 / 50
   c.log.images_every_steps = 0
   return c
+
+
+def gaitset() -> ml_collections.ConfigDict:
+  """OpenGait's gaitset.yaml."""
+  c = default.get_config()
+  milestones = (10_000, 20_000, 30_000)
+  opengait.gaitset(c, batch=(8, 16), steps=40_000, milestones=milestones)
+  return c
+
+
+def gaitpart() -> ml_collections.ConfigDict:
+  """OpenGait's gaitpart.yaml."""
+  c = default.get_config()
+  opengait.gaitpart(
+    c, batch=(8, 16), steps=120_000, milestones=(100_000,), adam=1e-4, decay=0.0
+  )
+  return c
+
+
+def gaitgl() -> ml_collections.ConfigDict:
+  """OpenGait's gaitgl.yaml."""
+  c = default.get_config()
+  opengait.gaitgl(
+    c,
+    classes=74,
+    smoothing=0.0,
+    batch=(8, 8),
+    steps=80_000,
+    milestones=(70_000,),
+    adam=1e-4,
+  )
+  return c
+
+
+def gaitbase() -> ml_collections.ConfigDict:
+  """OpenGait's gaitbase_da_casiab.yaml."""
+  c = default.get_config()
+  opengait.gaitbase(c, classes=74, **_SCHEDULE)
+  c.augment.rotate = c.augment.erase = 0.3
+  return c
+
+
+def gaitbase_mcl() -> ml_collections.ConfigDict:
+  """MCL's gaitbase_da_casiab_mcl.yaml."""
+  c = gaitbase()
+  opengait.consistency(c, weight=1.0, cross_entropy=1.0)
+  return c
+
+
+def gaitbase_byol() -> ml_collections.ConfigDict:
+  """GaitBase after label-free pretraining; the steps are SelfGait's."""
+  c = gaitbase()
+  opengait.byol(c, steps=10_000)
+  return c
+
+
+def deepgaitv2() -> ml_collections.ConfigDict:
+  """OpenGait's DeepGaitV2_casiab.yaml."""
+  c = default.get_config()
+  opengait.deepgaitv2(c, classes=74, layers=(1, 1, 1, 1), **_SCHEDULE)
+  return c
+
+
+def deepgaitv2_interval() -> ml_collections.ConfigDict:
+  """The same with MCL's interval sampling, which it publishes for Gait3D."""
+  c = deepgaitv2()
+  opengait.intervals(c)
+  return c
+
+
+def gaitssb() -> ml_collections.ConfigDict:
+  """OpenGait's gaitssb/pretrain.yaml, on CASIA-B's own training subjects."""
+  c = default.get_config()
+  opengait.gaitssb(c)
+  return c
+
+
+def gaitssb_finetune() -> ml_collections.ConfigDict:
+  """OpenGait's gaitssb/finetune_casiab.yaml."""
+  c = default.get_config()
+  milestones = (6_000, 8_000, 10_000)
+  opengait.gaitssb_finetune(
+    c, batch=(8, 16), steps=12_000, milestones=milestones
+  )
+  return c
+
+
+# Of GaitBase and DeepGaitV2.
+_SCHEDULE = {
+  'batch': (8, 16),
+  'steps': 60_000,
+  'milestones': (20_000, 40_000, 50_000),
+}

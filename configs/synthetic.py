@@ -5,16 +5,45 @@
 Renders the walkers, pretrains without labels, fine-tunes with few and with all
 labels, evaluates on held-out subjects and writes the report; about 8 minutes
 on 2 CPU cores. `configs/synthetic.py:smoke` is the same at its smallest size.
+Every supervised system of `configs/casiab.py` is there at a quarter of its
+widths: gaitset, gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol,
+deepgaitv2, deepgaitv2_interval, gaitssb, gaitssb_finetune.
 """
+
+import functools
 
 import ml_collections
 
-from configs import default
+from configs import casiab, default
+
+# Channels of each network, and a smaller embedding.
+WIDTHS = {
+  'gaitset': (8, 16, 32),
+  'gaitpart': (8, 16, 32),
+  'gaitgl': (8, 16, 32),
+  'gaitbase': (16, 32, 64, 128),
+  'deepgaitv2': (16, 32, 64, 128),
+  'gaitssb': (16, 32, 64, 128),
+}
+SYSTEMS = (
+  'gaitset',
+  'gaitpart',
+  'gaitgl',
+  'gaitbase',
+  'gaitbase_mcl',
+  'gaitbase_byol',
+  'deepgaitv2',
+  'deepgaitv2_interval',
+  'gaitssb',
+  'gaitssb_finetune',
+)
 
 
 def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
   """Settings of a recipe; an unknown one is an error that lists the known."""
-  return default.recipe({'laptop': laptop, 'smoke': smoke}, recipe)()
+  systems = {name: functools.partial(system, name) for name in SYSTEMS}
+  recipes = {'laptop': laptop, 'smoke': smoke} | systems
+  return default.recipe(recipes, recipe)()
 
 
 def laptop() -> ml_collections.ConfigDict:
@@ -48,4 +77,23 @@ def smoke() -> ml_collections.ConfigDict:
     few.labelled_fraction = 0.5
   c.checkpoint.every_steps = 2
   c.log.every_steps = 1
+  return c
+
+
+def system(name: str) -> ml_collections.ConfigDict:
+  """A recipe of CASIA-B, narrow and short; batches of 6 x 6 clips."""
+  c = casiab.get_config(name)
+  c.data.name = 'synthetic_gait'
+  c.model.widths = WIDTHS[c.model.name]
+  if 'embedding_dim' in c.model:
+    c.model.embedding_dim = 64
+  if c.model.get('classes', 0):
+    c.model.classes = c.synthetic.train_subjects
+  for stage in (c.pretrain, c.train):
+    stage.batch_subjects, stage.batch_sequences = 6, 6
+    stage.frames = 8
+    stage.frames_skip = min(stage.frames_skip, 4)
+    stage.steps, stage.milestones = 150, (100, 130)
+  c.checkpoint.every_steps = 50
+  c.log.images_every_steps = 0
   return c

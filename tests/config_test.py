@@ -50,6 +50,8 @@ def test_every_recipe_is_possible(module):
     expected = default.get_config()
     expected.model = getattr(models, config.model.name)()
     assert list(_leaves(config)) == list(_leaves(expected))
+    for stage in (config[s] for s in runs.STAGES if s in config.stages):
+      assert all(0 < fall < stage.steps for fall in stage.milestones), name
 
 
 @pytest.mark.parametrize('name', factory.MODELS)
