@@ -21,11 +21,13 @@ from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.convert import (
   conversion,
+  exporter,
   files,
   folder,
   importer,
   optimizer,
   recognise,
+  sections,
 )
 from selfgait_jax.models import factory
 
@@ -97,6 +99,7 @@ def test_each_network_is_recognised_by_its_keys(case):
   model = recognise.KINDS[kind].model
   assert recognise.choose('auto', tensors)[0] == kind
   assert recognise.choose(model, tensors)[0] == kind
+  assert recognise.choose(kind, tensors)[0] == kind
   other = 'gaitgl' if model != 'gaitgl' else 'gaitset'
   with pytest.raises(errors.UserError, match=f'found one of {model} .*has'):
     recognise.choose(other, tensors)
@@ -249,6 +252,12 @@ def test_wrong_settings_are_named(command, write, tmp_path, setting, words):
   assert status == 1 and words in err and not (tmp_path / 'out').exists()
 
 
+def test_heads_that_the_original_has_not_are_refused(command, write):
+  *_, given = write('gaitset')
+  status, _, err = command(*given, '--setting=projector_hidden=8')
+  assert status == 1 and 'with predictor, projector besides' in err
+
+
 def test_settings_reach_the_manifest(command, write, tmp_path):
   *_, given = write('deepgaitv2_2d')
   more = ('--setting=use_emb2=true', '--setting=dtype=bfloat16')
@@ -279,6 +288,9 @@ def test_the_iteration_is_read_off_the_name(
   assert command(*given, '--iteration=7', '--overwrite')[0] == 0
   _, manifest = checkpointing.read_manifest(str(tmp_path / 'out'))
   assert manifest['step'] == 7
+  assert (
+    'from 0, found -1' in command(*given, '--iteration=-1', '--overwrite')[2]
+  )
 
 
 # The folder.
@@ -396,6 +408,24 @@ def test_export_refuses_what_it_cannot_write(command, write, tmp_path):
   assert command(source, f'--to-torch={back}', '--overwrite')[0] == 0
 
 
+def test_what_the_original_has_not_is_left_out(command, tmp_path):
+  _, section, _, _ = state_dicts.make('gaitbase')
+  section |= {'classes': 0, 'projector_hidden': 8}
+  model = factory.make_model(ml_collections.ConfigDict(section))
+  shapes = states.variable_shapes(model, 44)
+  variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
+  (tmp_path / 'checkpoints').mkdir()
+  manifest = checkpointing.describe(section, {}) | {'step': 4}
+  folder.write(tmp_path / 'checkpoints', 4, manifest, variables=variables)
+  back = tmp_path / 'back.safetensors'
+  status, out, err = command(f'--input={tmp_path}', f'--to-torch={back}')
+  assert status == 0, err
+  assert 'left out, since the original has none: projector' in out
+  assert 'without a classifier' in out
+  starts = {key.split('.')[0] for key in safetensors.numpy.load_file(back)}
+  assert starts == {'Backbone', 'FCs'}
+
+
 def test_a_gaitset_goes_back_to_either_program(command, write, tmp_path):
   *_, tensors, given = write('gaitset')
   assert command(*given)[0] == 0
@@ -456,8 +486,6 @@ def test_parameters_are_numbered_as_the_release_numbers_them():
 
 
 def _selfgait_rules():
-  from selfgait_jax.convert import sections
-
   return sections.TABLES['selfgait'].rules(default.get_config().model)
 
 
@@ -564,8 +592,6 @@ def test_training_goes_on_from_an_imported_optimiser(
   monkeypatch.setattr(
     files, 'write', lambda path, content, metadata: written.update(content)
   )
-  from selfgait_jax.convert import exporter
-
   exporter.export_checkpoint(str(directory), str(tmp_path / 'back.pt'))
   again = written.get('optimizer') or written['optimizer_state_dict']
   assert again['param_groups'][0]['lr'] == 0.01

@@ -31,8 +31,19 @@ class Difference(NamedTuple):
 def expected_shapes(
   rules: Sequence[Rule], model, crop_width: int
 ) -> dict[str, tuple[int, ...]]:
-  """{key: shape in PyTorch's layout} of the tensors that the network reads."""
+  """{key: shape in PyTorch's layout} of the tensors that the network reads.
+
+  Raises:
+    UserError: the network has parts that the table has not.
+  """
   shapes = states.variable_shapes(model, crop_width)
+  table = {rule.path[1] for rule in rules if rule.path}
+  if more := sorted(set(shapes['params']) - table):
+    raise errors.UserError(
+      f'expected a network as the original program has it, found one with '
+      f'{", ".join(more)} besides; change --setting (a stage of training adds '
+      'what its config asks for)'
+    )
   shapes |= {f'target_{name}': tree for name, tree in shapes.items()}
   flat = traverse_util.flatten_dict(shapes)
   expected = {}

@@ -63,6 +63,7 @@ def export_checkpoint(
     f'{manifest["checkpoint"]} to {kind} of {recognise.KINDS[kind].program}'
   )
   rules = TABLES[kind].rules(manifest['model'])
+  _report_lost(variables, rules, manifest['model'], report)
   training = _training(manifest['checkpoint'])
   for name, online in dict(variables).items():
     # Supervised stages have no target; it starts as the online network.
@@ -115,6 +116,15 @@ def _kind(model, manifest):
       f'{manifest["checkpoint"]}; change --model or --input'
     )
   return model
+
+
+def _report_lost(variables, rules, section, report):
+  """Says what either program has and the other has not."""
+  read = {rule.path[1] for rule in rules if rule.path}
+  for module in sorted(set(variables['params']) - read):
+    report(f'left out, since the original has none: {module}')
+  if section.get('classes') == 0:
+    report('without a classifier, which the original has (strict=False)')
 
 
 def _training(checkpoint: str) -> Mapping:

@@ -2,7 +2,7 @@
 
 import pathlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import ml_collections
@@ -65,61 +65,55 @@ def import_checkpoint(
   file = pathlib.Path(path)
   with folder.claimed(pathlib.Path(output), overwrite) as directory:
     found = files.read(file)
-    kind, why = recognise.choose(model, found.tensors)
-    program, note = recognise.KINDS[kind].program, recognise.KINDS[kind].note
-    report(f'{file.name} is {kind} of {program}: {why}')
     numbers = sum(tensor.size for tensor in found.tensors.values())
     report(f'read {len(found.tensors)} tensors of {numbers:,} numbers')
-    shapes = {key: tensor.shape for key, tensor in found.tensors.items()}
-    section = sections.make_section(kind, shapes, settings, crop_width)
-    if 'classes=0' not in settings:
-      section = _classes(kind, section, found.tensors, allow_missing)
-    report(', '.join(f'{key} {value}' for key, value in section.items()))
-    if note:
-      report(note)
-    network = factory.make_model(ml_collections.ConfigDict(section))
+    kind, section = _section(
+      model, found.tensors, settings, crop_width, allow_missing, report
+    )
     rules = sections.TABLES[kind].rules(section)
+    network = factory.make_model(ml_collections.ConfigDict(section))
     expected = difference.expected_shapes(rules, network, crop_width)
     differs = difference.check(
       found.tensors, rules, expected, allow_missing, allow_unexpected, report
     )
-    tensors = found.tensors | _fresh(
-      differs.missing, rules, network, crop_width, report
-    )
-    trees = conversion.to_variables(tensors, rules)
-    iteration = _iteration(iteration, found, file, with_optimizer)
+    lost = [rule for rule in rules if rule.key in set(differs.missing)]
+    fresh = _fresh(lost, network, crop_width, report)
+    trees = conversion.to_variables(found.tensors | fresh, rules)
+    step = _iteration(iteration, found, file, with_optimizer)
     source = {
-      'program': program,
+      'program': recognise.KINDS[kind].program,
       'kind': kind,
       'file': file.name,
       'sha256': found.sha256,
-      'iteration': iteration,
+      'iteration': step,
       'converter': f'selfgait_jax {__version__}',
-      'note': note,
+      'note': recognise.KINDS[kind].note,
       'initialised': differs.missing,
       'ignored': differs.unexpected,
     }
-    variables = {
-      name: trees.pop(name, {}) for name in ('params', 'batch_stats')
-    }
-    items = {'variables': variables}
-    if with_optimizer or trees:  # what is left is the target network's
-      items['training'] = {
-        'step': np.asarray(iteration or 0, np.int32),
-        'target_params': trees.get('target_params', {}),
-        'target_batch_stats': trees.get('target_batch_stats', {}),
-        'opt_state': {},
-      }
+    step, opt_state = step or 0, {}
     if with_optimizer:
-      items['training']['opt_state'], source['optimizer'] = (
-        optimizer.from_torch(
-          found.optimizer, rules, expected, variables['params']
-        )
+      opt_state, source['optimizer'] = optimizer.from_torch(
+        found.optimizer, rules, expected, trees['params']
       )
       report(f'optimiser of the file: {source["optimizer"]}')
-    manifest = checkpointing.describe(section, source)
-    step = iteration or 0
-    return folder.write(directory, step, manifest | {'step': step}, **items)
+    manifest = checkpointing.describe(section, source) | {'step': step}
+    items = _items(trees, opt_state, step)
+    return folder.write(directory, step, manifest, **items)
+
+
+def _section(model, tensors, settings, crop_width, allow_missing, report):
+  """(kind, settings of the model), and why."""
+  kind, why = recognise.choose(model, tensors)
+  report(f'this is {kind} of {recognise.KINDS[kind].program}: {why}')
+  shapes = {key: tensor.shape for key, tensor in tensors.items()}
+  section = sections.make_section(kind, shapes, settings, crop_width)
+  if 'classes=0' not in settings:
+    section = _classes(kind, section, tensors, allow_missing)
+  report(', '.join(f'{key} {value}' for key, value in section.items()))
+  if note := recognise.KINDS[kind].note:
+    report(note)
+  return kind, section
 
 
 def _classes(kind, section, tensors, allow_missing):
@@ -132,20 +126,36 @@ def _classes(kind, section, tensors, allow_missing):
   return section if difference.allows(allow_missing, lost) else full
 
 
-def _fresh(keys: Sequence[str], rules, network, crop_width, report) -> Mapping:
+def _fresh(rules, network, crop_width, report):
   """{key: tensor} of the network's own initialisation."""
-  if not keys:
+  if not rules:
     return {}
   trees = states.init_variables(network, jax.random.key(0), crop_width)
   trees = trees | {f'target_{name}': tree for name, tree in trees.items()}
-  for key in keys:
-    report(f'initialised anew: {key}')
-  wanted = set(keys)
-  return conversion.to_tensors(trees, [r for r in rules if r.key in wanted])
+  for rule in rules:
+    report(f'initialised anew: {rule.key}')
+  return conversion.to_tensors(trees, rules)
+
+
+def _items(trees, opt_state, step):
+  """The trees of a checkpoint; `training` if there is more than the network."""
+  variables = {name: trees.get(name, {}) for name in ('params', 'batch_stats')}
+  targets = {
+    name: trees.get(name, {})
+    for name in ('target_params', 'target_batch_stats')
+  }
+  if not opt_state and not targets['target_params']:
+    return {'variables': variables}
+  training = {'step': np.asarray(step, np.int32), 'opt_state': opt_state}
+  return {'variables': variables, 'training': training | targets}
 
 
 def _iteration(given, found, file, needed):
   """As the user, the file or the file's name says it, else None."""
+  if given is not None and given < 0:
+    raise errors.UserError(
+      f'expected an iteration from 0, found {given}; change --iteration'
+    )
   named = _NAMED.fullmatch(file.stem)
   told = named and int(named[1] or named[2])
   for number in (given, found.iteration, told):

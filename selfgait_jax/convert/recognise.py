@@ -75,7 +75,7 @@ def choose(model: str, keys: Iterable[str]) -> tuple[str, str]:
   """(kind, why), `kind` being a key of `KINDS`.
 
   Args:
-    model: a `Kind.model`, or 'auto'.
+    model: a key of `KINDS`, a `Kind.model` or 'auto'.
     keys: of the state dict, without `module.`.
 
   Raises:
@@ -86,7 +86,7 @@ def choose(model: str, keys: Iterable[str]) -> tuple[str, str]:
     if _matches(keys, kind.marks, kind.lacks):
       why = f'it has {_stars(kind.marks)}'
       why += f' and no {_stars(kind.lacks)}' if kind.lacks else ''
-      if model not in ('auto', kind.model):
+      if model not in ('auto', kind.model, name):
         raise errors.UserError(
           f'expected a state dict of {model}, found one of {kind.model} '
           f'({why}); change --model or --input'
