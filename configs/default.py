@@ -79,7 +79,7 @@ def get_config() -> ml_collections.ConfigDict:
   reference.rotation_centre = False  # OpenGait: `rotate` about (H, W) // 2
 
   c.eval = evaluation = ml_collections.ConfigDict()
-  evaluation.protocol = 'casiab'  # see selfgait_jax/protocols.py
+  evaluation.protocol = 'casiab'  # see selfgait_jax/definitions.py
   evaluation.distance = 'euclidean'  # euclidean | flattened | cosine
   evaluation.rerank = False  # k-reciprocal, where all share one gallery
   evaluation.label_free_output = (

@@ -79,7 +79,7 @@ def evaluate(
   if rerank:
     check_rerank(rules)
   if rules.cameras:
-    views = np.array([view.split('_')[0] for view in views])
+    views = np.array([f'camera {view.split("_")[0]}' for view in views])
   groups = _roles(rules, subjects, conditions, views, probes, gallery)
   all_probes, all_gallery = (
     np.unique(np.concatenate(rows))

@@ -141,8 +141,9 @@ def _summary(rows, main):
 
 def _main_row(metrics, counts, titles):
   """Every score of the main row, probe groups down."""
-  names = ['rank1', 'rank2', 'rank3', 'rank4', 'rank5', 'rank10']
-  names += ['mAP', 'mINP', 'rank1_all_views', 'knn', 'linear']
+  names = [f'rank{k}' for k in (1, 2, 3, 4, 5, 10, 20)]
+  names += ['mAP', 'mINP', 'rank1_view_pairs', 'rank1_all_views']
+  names += ['knn', 'linear']
   names = [n for n in names if any(f'{g}/{n}' in metrics for g in titles)]
   tallies = ['probes', 'probes_without_mate', 'pairs_without_mate']
   tallies += ['probes_without_other_view', 'empty_cells']
@@ -168,7 +169,7 @@ def _views(results, rows, titles):
   per_view = [
     (name, row | {'protocol': results.get('protocol', '')})
     for name, row in rows.items()
-    if 'views' in row
+    if any(key.endswith('/rank1_per_view') for key in row)
   ]
   if per_view:
     content += _table(*tables.per_view_cells(per_view))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from selfgait_jax import protocols
 
 NAME_COLUMNS = ('rank-1 (%)', 'probe', 'method')  # the others are numbers
+_RANKING = ('rank1', 'rank5', 'rank10', 'rank20', 'mAP', 'mINP')
 
 
 def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
@@ -21,12 +22,16 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
 
   Probe groups go down (in each, the methods), probe views go across and their
   mean stands last; identical views are excluded where the protocol does so.
+  Where it does not go by view, the scores of its ranking go across.
 
   Args:
     rows: one result of `protocols.evaluate`, or a list of (name, result).
       Metrics alone do as well; groups are then named without conditions.
   """
-  return _markdown(*per_view_cells(rows))
+  header, body = per_view_cells(rows)
+  if not body:
+    header, body = _ranking_cells(rows)
+  return _markdown(header, body)
 
 
 def rank1_cells(rows) -> tuple[list[str], list[list[str]]]:
@@ -59,6 +64,19 @@ def per_view_cells(rows) -> tuple[list[str], list[list[str]]]:
       title = ''
   head = ['probe', 'method'] if named else ['probe']
   return [*head, *map(degrees, views), 'mean'], body
+
+
+def _ranking_cells(rows):
+  """Header and rows of the scores of one ranking, probe groups down."""
+  named = not isinstance(rows, Mapping)
+  rows = rows if named else [('', rows)]
+  body = []
+  for group in groups([metrics_of(row) for _, row in rows]):
+    for name, row in rows:
+      head = [group_title(row, group), name][: 1 + named]
+      scores = (metrics_of(row).get(f'{group}/{key}') for key in _RANKING)
+      body.append([*head, *map(percent, scores)])
+  return [*['probe', 'method'][: 1 + named], *_RANKING], body
 
 
 def metrics_of(result: Mapping) -> Mapping:

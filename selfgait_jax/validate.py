@@ -29,10 +29,12 @@ def _check_protocol(config):
       f'expected a partition file with the PROBE_SET of {rules.name}, found '
       'none; set config.data.partition_file'
     )
-  if rules.listed and config.eval.linear_probe:
+  named = rules.gallery and not rules.parts and not rules.galleries
+  if config.eval.linear_probe and not named:
     raise errors.UserError(
-      'expected a protocol with gallery conditions to train the linear probe '
-      f'on, found {rules.name}; switch config.eval.linear_probe off'
+      'expected a protocol with one list of gallery conditions to train the '
+      f'linear probe on, found {rules.name}; switch config.eval.linear_probe '
+      'off'
     )
   if not rules.on_training and config.log.probe_every_steps:
     raise errors.UserError(

@@ -151,6 +151,7 @@ def test_wrong_setting_is_named(config, tmp_path, key):
       },
       'eval.linear_probe',
     ),
+    ({'eval.protocol': 'ccpg', 'eval.linear_probe': True}, 'linear_probe'),
     ({'eval.rerank': True}, 'eval.rerank'),
     ({'data.partition_file': '/nowhere.json'}, '/nowhere.json'),
   ],

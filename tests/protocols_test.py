@@ -293,6 +293,16 @@ def test_tables_of_other_protocols():
   cross = protocols.evaluate('casiab_cross_view', *golden('casiab')[0])
   assert '| BG#1 ' in tables.per_view_table(cross)
 
+  arrays, _, probes = golden('gait3d')
+  result = protocols.evaluate('gait3d', *arrays, probes=probes)
+  header, _, row = tables.per_view_table(result).splitlines()
+  scores = ['rank1', 'rank5', 'rank10', 'rank20', 'mAP', 'mINP']
+  assert header.replace('|', ' ').split() == ['probe', *scores]
+  expected = [f'{result["metrics"][f"all/{name}"]:.1f}' for name in scores]
+  assert row.replace('|', ' ').split() == ['ALL', *expected]
+  both = tables.per_view_table([('one', result), ('two', result)])
+  assert both.splitlines()[3].split()[1:4:2] == ['ALL', 'two']
+
 
 def test_evaluation_needs_no_tensorflow():
   code = (

@@ -106,12 +106,20 @@ def test_report_of_nothing(tmp_path):
   assert not images_of(text)
 
 
-@pytest.mark.parametrize('protocol', ['oumvlp', 'casiab_cross_view'])
-def test_report_of_other_protocols(tmp_path, protocol):
+@pytest.mark.parametrize(
+  ('protocol', 'tables', 'pictures'),
+  [
+    ('oumvlp', 3, 2),
+    ('casiab_cross_view', 3, 1),  # no cells of single view pairs
+    ('ccpg', 2, 2),  # nothing by probe view
+    ('grew', 2, 1),
+  ],
+)
+def test_report_of_other_protocols(tmp_path, protocol, tables, pictures):
   report.write(tmp_path / 'a.html', result(protocol))
   text = (tmp_path / 'a.html').read_text()
-  # The cross-view gallery has no cells of single view pairs.
-  assert len(images_of(text)) == (2 if protocol == 'oumvlp' else 1)
+  assert text.count('<table>') == tables
+  assert len(images_of(text)) == pictures
 
 
 def test_main_row_is_marked(tmp_path):

@@ -261,6 +261,7 @@ def test_a_run_from_a_packed_file_ends_in_results(finished, name):
   )
   assert results['counts']['probes'] == {'gait3d': 4, 'grew': 3}[name]
   assert 'ranks from' in said  # on, of so small a gallery, mean nothing
+  assert '| rank1 | rank5 | rank10 | rank20 |' in said
   assert (workdir / 'report.html').exists() == (name == 'gait3d')
   file = workdir / 'GREW_submission.csv'
   assert file.exists() == (name == 'grew')
@@ -330,6 +331,6 @@ def test_ccpg_from_tree_to_score(tmp_path):
   assert names(test) == sorted(keys[12:])
   np.testing.assert_array_equal(test[0], clips[names(test)[0]])
   result = score(config, test)
-  assert result['metrics']['views'] == ['01', '07']
+  assert result['metrics']['views'] == ['camera 01', 'camera 07']
   for group in ('cl', 'up', 'dn', 'bg'):
     assert result['metrics'][f'{group}/rank1'] == 100
