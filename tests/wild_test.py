@@ -26,7 +26,7 @@ TINY = (
   'model.use_motion=False model.embedding_dim=4 model.projector_hidden=4 '
   'model.projector_dim=4 train.steps=2 train.frames=4 train.batch_subjects=4 '
   'train.batch_sequences=2 eval.rerank=True'
-).split()
+)
 OWN = {
   'gait3d': ['data.partition_file={root}/Gait3D.json'],
   'grew': ['eval.report=False'],
@@ -69,7 +69,9 @@ def finished(gait3d_root, grew_tree):
         f'--config=configs/{name}.py',
         f'--workdir={root}/run',
         f'--config.data.packed_file={root}/packed.npz',
-        *(f'--config.{s.format(root=root)}' for s in (*TINY, *OWN[name])),
+        *(
+          f'--config.{s.format(root=root)}' for s in (*TINY.split(), *OWN[name])
+        ),
       ]
     )
     for name, root in roots.items()
