@@ -79,32 +79,40 @@ class Progress:
   and `pause` takes out what is not training (logging, probes).
   """
 
-  def __init__(self, first_step: int, last_step: int, frames_per_step: int):
+  def __init__(self, first_step: int, last_step: int):
     self._last = last_step
-    self._frames = frames_per_step
+    self._frames = 0
     self._start_step = first_step + 1
     self._start = None
     self._step = first_step
 
-  def tick(self, step: int) -> None:
-    """To be called after each step, `step` being the number of updates done."""
+  def tick(self, step: int, frames: int) -> None:
+    """To be called after each step.
+
+    Args:
+      step: the number of updates done.
+      frames: that the step saw; one counts once a view.
+    """
     self._step = step
     if self._start is None:
       self._start = time.monotonic()
+    else:
+      self._frames += frames
 
   def pause(self, seconds: float) -> None:
     if self._start is not None:
       self._start += seconds
 
   def rates(self) -> dict[str, float]:
-    """steps/s, frames/s (a frame counts once a view) and seconds to go."""
+    """steps/s, frames/s and seconds to go."""
     steps = self._step - self._start_step
     if steps < 1:
       return {}
-    speed = steps / max(time.monotonic() - self._start, 1e-9)
+    seconds = max(time.monotonic() - self._start, 1e-9)
+    speed = steps / seconds
     return {
       'steps_per_second': speed,
-      'frames_per_second': speed * self._frames,
+      'frames_per_second': self._frames / seconds,
       'eta_seconds': (self._last - self._step) / speed,
     }
 

@@ -24,14 +24,10 @@ class Watch:
   ):
     """`probe` is `evaluate.make_probe`'s; `describe_latest` names a folder."""
     stage = config[stage_name]
-    views = 1 if stage.objective == 'supervised' else 2
-    clips = stage.batch_subjects * stage.batch_sequences
     self._log, self._name, self._stage = config.log, stage_name, stage
     self._directory, self._probe = directory, probe
     self._describe_latest, self._labelled = describe_latest, {}
-    self._progress = metrics.Progress(
-      first, stage.steps, clips * stage.frames * views
-    )
+    self._progress = metrics.Progress(first, stage.steps)
     # Of a resumed run: what it logged at its very first step.
     curves = metrics.read_curves(directory)
     self._start = {name: curve[0][1] for name, curve in curves.items()}
@@ -57,7 +53,7 @@ class Watch:
     if logged:
       # Before the clock is read: what is left of the step is training time.
       jax.block_until_ready(scalars)
-    self._progress.tick(step)
+    self._progress.tick(step, _count_frames(batch))
     start = time.monotonic()
     self._profile(step)
     if self._stage.objective == 'joint' and 'label' in batch:
@@ -128,10 +124,19 @@ def due(step: int, interval: int) -> bool:
   return interval > 0 and step % interval == 0
 
 
+def _count_frames(batch):
+  """Frames of a batch of all hosts, a frame once a view."""
+  if 'mask' in batch:
+    return int(batch['mask'].sum()) * jax.process_count()
+  views = 1 if 'clip' in batch else 2
+  clips = batch['clip' if 'clip' in batch else 'clip_1']
+  return views * clips.shape[0] * clips.shape[1] * jax.process_count()
+
+
 def _pictures(batch):
   """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
   strips = {}
-  for name in set(batch) - {'label'}:
+  for name in set(batch) - {'label', 'mask'}:
     clips = np.moveaxis(batch[name][:4], 1, 2)  # [N, H, T, W]
     strips[name] = clips.reshape(*clips.shape[:2], -1, 1) / 255
   return strips

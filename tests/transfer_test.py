@@ -1,0 +1,104 @@
+"""Checkpoints of another network or another head, taken as far as they go."""
+
+import json
+import logging as python_logging
+import pathlib
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+
+from configs import models, synthetic
+from selfgait_jax import checkpointing, errors, main, transfer
+from selfgait_jax import optimizer as optimizers
+from selfgait_jax import state as states
+from selfgait_jax.models import factory
+
+SMALL = {'widths': (4, 4, 8, 8), 'bins': (4,), 'embedding_dim': 8}
+
+
+def _gaitbase(seed, **settings):
+  config = models.gaitbase()
+  config.update(SMALL | settings)
+  model = factory.make_model(config)
+  return config, states.init_variables(model, jax.random.key(seed), 44)
+
+
+def _same(one, other):
+  return all(
+    np.array_equal(a, b)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+  )
+
+
+@pytest.mark.parametrize('classes', [0, 3])
+def test_another_head_is_begun_anew(classes, caplog):
+  _, found = _gaitbase(0, classes=5, projector_hidden=4)
+  _, fresh = _gaitbase(1, classes=classes)
+  with caplog.at_level(python_logging.INFO):
+    merged = transfer.start_from(found, fresh, 'somewhere')
+  assert jax.tree.structure(merged) == jax.tree.structure(fresh)
+  for module in ('encoder', 'part_linear'):
+    assert _same(merged['params'][module], found['params'][module])
+  assert _same(
+    merged['batch_stats']['encoder'], found['batch_stats']['encoder']
+  )
+  said = caplog.text
+  assert 'ignored: params/projector/expand/kernel (8, 4)' in said
+  if classes:
+    neck = merged['params']['neck']
+    assert _same(neck['norm'], found['params']['neck']['norm'])
+    assert _same(neck['classify'], fresh['params']['neck']['classify'])
+    new = 'params/neck/classify/kernel (4, 8, 3) (the checkpoint has'
+    assert f'newly initialised: {new}' in said and '(4, 8, 5))' in said
+  else:
+    assert 'ignored: params/neck/classify/kernel (4, 8, 5)' in said
+
+
+def test_another_trunk_is_refused():
+  _, found = _gaitbase(0, widths=(4, 4, 8, 4))
+  _, fresh = _gaitbase(0)
+  with pytest.raises(errors.UserError, match='^expected the encoder .*, found'):
+    transfer.start_from(found, fresh, 'somewhere')
+
+
+def test_a_setting_without_a_shape_is_compared():
+  ours = ml_collections.ConfigDict({'model': models.gaitbase()})
+  manifest = {'model': ours.model.to_dict() | {'classes': 7, 'bins': [16, 8]}}
+  with pytest.raises(errors.UserError, match='config.model.bins'):
+    checkpointing.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
+  manifest['model']['bins'] = [16]
+  checkpointing.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
+  with pytest.raises(errors.UserError, match='config.model.classes'):
+    checkpointing.check_model(manifest, ours, 'x')
+
+
+def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
+  """Of GaitSet, with the config of another network; its name stands there."""
+  config = synthetic.get_config('smoke')
+  config.data.packed_file, config.data.loader = str(packed_file), 'array'
+  config.stages, config.eval.report = 'evaluate', False
+  section = models.gaitset()
+  section.widths, section.bins, section.embedding_dim = (4, 4), (4,), 4
+  path = _save(section, tmp_path / 'imported')
+  config.init_from = str(path)
+  main.run(config.lock(), pathlib.Path(tmp_path / 'run'))
+  results = json.loads((tmp_path / 'run/results.json').read_text())
+  title = 'gaitset of weights.pt'
+  assert list(results['rows'])[-1] == title
+  assert results['origins'][title]['checkpoint'].startswith(str(path))
+  recorded = json.loads((tmp_path / 'run/config.json').read_text())
+  assert 'gaitset' in json.dumps(recorded)
+
+
+def _save(section, folder):
+  model = factory.make_model(section)
+  variables = states.init_variables(model, jax.random.key(0), 44)
+  optimizer = optimizers.make_optimizer(synthetic.get_config().train)
+  source = {'kind': 'gaitset', 'file': 'weights.pt'}
+  manifest = checkpointing.describe(section.to_dict(), source)
+  checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
+  checkpoints.save(states.create_state(variables, optimizer), None)
+  checkpoints.wait()
+  return folder
