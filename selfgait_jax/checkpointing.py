@@ -19,7 +19,7 @@ from selfgait_jax import __version__, errors, runs
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
-FORMAT = 1
+FORMAT = 2  # goes up when parameters are named otherwise
 
 
 def make_manifest(config, stage_name: str, start: str = '') -> dict:
@@ -194,6 +194,11 @@ def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
       )['manifest']
     except (OSError, ValueError, KeyError, TypeError) as error:
       raise _damaged(step_dir, error) from error
+  if manifest['format'] != FORMAT:
+    raise errors.UserError(
+      f'expected a checkpoint of format {FORMAT}, found format '
+      f'{manifest["format"]} in {step_dir}; train or import it again'
+    )
   return step_dir, manifest | {'checkpoint': str(step_dir)}
 
 
