@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import layers
+from selfgait_jax.models.frame_conv import convolve
 
 
 class ClipConv(nn.Module):
@@ -37,23 +38,9 @@ class ClipConv(nn.Module):
     # What is shifted is the output: three shifted inputs would be kept for the
     # gradient of the kernel.
     before, same, after = (
-      _per_frame(x, tap, self.strides) for tap in kernel.astype(self.dtype)
+      convolve(x, tap, self.strides) for tap in kernel.astype(self.dtype)
     )
     return same + _moved(before, 1) + _moved(after, -1)
-
-
-def _per_frame(x, kernel, strides):
-  """[..., H, W, C], [K, K, C, D] -> [..., H', W', D]."""
-  if kernel.shape[:2] == (1, 1) and strides == 1:
-    return x @ kernel[0, 0]
-  frames = jax.lax.conv_general_dilated(
-    x.reshape(-1, *x.shape[-3:]),
-    kernel,
-    window_strides=(strides, strides),
-    padding=[(k // 2, k // 2) for k in kernel.shape[:2]],
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )
-  return frames.reshape(*x.shape[:-3], *frames.shape[1:])
 
 
 def _moved(x, frames):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from selfgait_jax import errors
 from selfgait_jax.models import layers, network, resnet
 from selfgait_jax.models.clip_conv import ClipConv
+from selfgait_jax.models.frame_conv import FrameConv
 
 # How many of the four stages look at every frame by itself.
 FRAME_STAGES = {'2d': 4, '3d': 1, 'p3d': 1}
@@ -148,9 +149,7 @@ class ClipBlock(nn.Module):
       return norm(y, train, mask)
 
     def frame_conv(y, name, size=3, strides=1):
-      conv = layers.conv(
-        self.features, (size, size), self.dtype, strides, name=name
-      )
+      conv = FrameConv(self.features, size, self.dtype, strides, name=name)
       return conv(y)
 
     def clip_conv(y, name, size=3, strides=1):

@@ -6,39 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from selfgait_jax.models.frame_conv import FrameConv
+
 # The negative slope of every leaky ReLU of the field.
 SLOPE = 0.01
-
-
-def conv(
-  features: int,
-  size: Sequence[int],
-  dtype: jnp.dtype,
-  strides: Sequence[int] | int = 1,
-  name: str | None = None,
-) -> nn.Conv:
-  """Convolution over the axes before the last, without bias, Xavier uniform.
-
-  Padded by half its size on either side at any stride, as in PyTorch ('SAME'
-  would pad a strided one on the far side only).
-
-  Args:
-    features: channels that come out.
-    size: of the kernel along each axis, 2 or 3 numbers.
-    dtype: of the compute.
-    strides: one number, or one an axis.
-    name: of the parameters.
-  """
-  return nn.Conv(
-    features,
-    size,
-    strides,
-    padding=[(k // 2, k // 2) for k in size],
-    use_bias=False,
-    dtype=dtype,
-    kernel_init=nn.initializers.glorot_uniform(),
-    name=name,
-  )
 
 
 class ConvPair(nn.Module):
@@ -54,7 +25,7 @@ class ConvPair(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     for name, size in (('conv1', self.first_size), ('conv2', 3)):
-      x = conv(self.features, (size, size), self.dtype, name=name)(x)
+      x = FrameConv(self.features, size, self.dtype, name=name)(x)
       x = nn.leaky_relu(x, SLOPE)
     return x
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import layers
+from selfgait_jax.models.frame_conv import FrameConv
 
 STRIDES = (1, 2, 2, 1)  # of the four stages
 
@@ -56,7 +57,7 @@ class ResNet9(nn.Module):
     self, x: jax.Array, train: bool, mask: jax.Array | None = None
   ) -> jax.Array:
     """[N, H, W, 1] -> [N, H/4, W/4, C]; for `mask` see `BasicBlock`."""
-    x = layers.conv(self.widths[0], (3, 3), self.dtype, name='stem')(x)
+    x = FrameConv(self.widths[0], 3, self.dtype, name='stem')(x)
     x = layers.BatchNorm(1, layers.around_one, name='stem_norm')(x, train, mask)
     x = nn.relu(x)
     stages = zip(self.widths, self.layers, self.strides, strict=True)
@@ -91,11 +92,11 @@ class BasicBlock(nn.Module):
     """`mask`: bool [N], the frames that count in the batch's statistics."""
 
     def conv_norm(y, size, strides, conv, norm):
-      y = layers.conv(self.features, size, self.dtype, strides, name=conv)(y)
+      y = FrameConv(self.features, size, self.dtype, strides, name=conv)(y)
       return layers.BatchNorm(1, layers.around_one, name=norm)(y, train, mask)
 
-    y = nn.relu(conv_norm(x, (3, 3), self.strides, 'conv1', 'norm1'))
-    y = conv_norm(y, (3, 3), 1, 'conv2', 'norm2')
+    y = nn.relu(conv_norm(x, 3, self.strides, 'conv1', 'norm1'))
+    y = conv_norm(y, 3, 1, 'conv2', 'norm2')
     if self.strides != 1 or x.shape[-1] != self.features:
-      x = conv_norm(x, (1, 1), self.strides, 'shortcut', 'shortcut_norm')
+      x = conv_norm(x, 1, self.strides, 'shortcut', 'shortcut_norm')
     return nn.relu(x + y)

@@ -1,0 +1,137 @@
+"""A convolution over rows and columns whose gradient is fast on CPU too."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class FrameConv(nn.Module):
+  """K x K convolution without bias, Xavier uniform.
+
+  Attributes:
+    features: channels that come out.
+    size: K.
+    dtype: of the compute; the kernel is float32.
+    strides: along rows and columns.
+  """
+
+  features: int
+  size: int
+  dtype: jnp.dtype
+  strides: int = 1
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """[N, H, W, C] -> [N, H', W', D]."""
+    shape = (self.size, self.size, x.shape[-1], self.features)
+    init = nn.initializers.glorot_uniform()
+    kernel = self.param('kernel', init, shape, jnp.float32)
+    return convolve(
+      x.astype(self.dtype), kernel.astype(self.dtype), self.strides
+    )
+
+
+def convolve(x: jax.Array, kernel: jax.Array, strides: int = 1) -> jax.Array:
+  """[..., H, W, C], [K, K, C, D] -> [..., H', W', D].
+
+  Padded by half the kernel's size on either side at any stride, as in PyTorch
+  ('SAME' would pad a strided one on the far side only). A product of matrices
+  where K is 1: of XLA's time on CPU for the gradient of such a kernel a fifth.
+  """
+  if kernel.shape[:2] == (1, 1):
+    return x[..., ::strides, ::strides, :] @ kernel[0, 0]
+  frames = x.reshape(-1, *x.shape[-3:])
+  # Of one channel XLA's own gradient is as fast or faster.
+  frames = (_plain if x.shape[-1] == 1 else _wide)(frames, kernel, strides)
+  return frames.reshape(*x.shape[:-3], *frames.shape[1:])
+
+
+def _plain(x, kernel, strides):
+  half = len(kernel) // 2
+  return jax.lax.conv_general_dilated(
+    x,
+    kernel,
+    window_strides=(strides, strides),
+    padding=[(half, half)] * 2,
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _wide(x, kernel, strides):
+  """`_plain`, with another gradient of the kernel on CPU."""
+  return _plain(x, kernel, strides)
+
+
+def _forward(x, kernel, strides):
+  return _plain(x, kernel, strides), (x, kernel)
+
+
+def _backward(strides, residuals, slope):
+  x, kernel = residuals
+  (of_x,) = jax.linear_transpose(lambda x: _plain(x, kernel, strides), x)(slope)
+  of_kernel = jax.lax.platform_dependent(
+    x,
+    slope,
+    cpu=functools.partial(_in_products, size=len(kernel), strides=strides),
+    default=lambda x, slope: jax.linear_transpose(
+      lambda kernel: _plain(x, kernel, strides), kernel
+    )(slope)[0],
+  )
+  return of_x, of_kernel
+
+
+_wide.defvjp(_forward, _backward)
+
+
+def _in_products(x, slope, size, strides):
+  """The gradient of the kernel: products of matrices, a few images at a time.
+
+  On two CPU devices of one core each, with 40 images a device, in half of the
+  time of XLA's convolution from 16 x 11 x 256 to 512, 512 to 512 and in those
+  with stride 2, in 0.75 of it at 64 x 44 x 64 and 32 x 22 x 128. That one
+  transposes both maps in memory first. A training step takes 0.73 of the time
+  (GaitBase and DeepGaitV2) to 0.84 (GaitGL, SelfGait).
+  """
+  count, rows, columns, features = slope.shape
+  # Each device sums over its own images, and the devices' sums meet once.
+  groups = jax.device_count()
+  groups = groups if count % groups == 0 else 1
+  # Images at a time: more do not stay in the cache.
+  each = 2 if rows * columns < 512 and count // groups % 2 == 0 else 1
+  cut = lambda x: x.reshape(groups, -1, each, *x.shape[1:])
+  x, slope = cut(x), cut(slope)
+  half = size // 2
+  window = lambda start, length: slice(
+    start, start + strides * (length - 1) + 1, strides
+  )
+
+  def add(total, step):
+    pick = lambda x: jax.lax.dynamic_index_in_dim(x, step, 1, keepdims=False)
+    frames, slopes = pick(x), pick(slope)
+    frames = jnp.pad(frames, ((0, 0),) * 2 + ((half, half),) * 2 + ((0, 0),))
+    across = jnp.concatenate(
+      [frames[:, :, :, window(i, columns)] for i in range(size)], -1
+    )
+    # The smaller matrix comes first: it is the one that is transposed.
+    products = [
+      jnp.einsum(
+        'gnhwd,gnhwc->gdc',
+        slopes,
+        across[:, :, window(i, rows)],
+        preferred_element_type=total.dtype,
+      )
+      for i in range(size)
+    ]
+    return total + jnp.stack(products, 2), None
+
+  channels = x.shape[-1]
+  total = jnp.zeros(
+    (groups, features, size, size * channels),
+    jnp.promote_types(x.dtype, jnp.float32),
+  )
+  total, _ = jax.lax.scan(add, total, jnp.arange(x.shape[1]))
+  total = total.sum(0).reshape(features, size, size, channels)
+  return total.transpose(1, 2, 3, 0).astype(x.dtype)

@@ -1,0 +1,82 @@
+"""Convolutions over rows and columns: values, and gradients on CPU."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from selfgait_jax import sharding
+from selfgait_jax.models.frame_conv import FrameConv, convolve
+
+XAVIER = nn.initializers.glorot_uniform()
+UNOPTIMISED = {'xla_backend_optimization_level': 0}
+
+
+@pytest.mark.parametrize(
+  'images, channels, size, strides, split',
+  [
+    (8, 3, 3, 1, True),  # on four devices, two images a step
+    (4, 3, 3, 2, True),
+    (3, 2, 5, 1, False),  # more devices than images
+    (2, 1, 5, 2, False),
+    (2, 3, 1, 2, False),
+  ],
+)
+def test_gradients_are_autodiffs(images, channels, size, strides, split):
+  """In float64, of maps with an odd and an even side."""
+  rng = np.random.default_rng(0)
+  x = rng.standard_normal((images, 6, 5, channels))
+  kernel = rng.standard_normal((size, size, channels, 4))
+  weights = rng.standard_normal((images, *-(-np.array([6, 5]) // strides), 4))
+
+  def plain(x, kernel):
+    return jax.lax.conv_general_dilated(
+      x,
+      kernel,
+      (strides, strides),
+      [(size // 2, size // 2)] * 2,
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+
+  with jax.enable_x64(True):
+    if split:
+      x = sharding.shard_batch(x, sharding.make_mesh())
+    ours = _slopes(lambda x, k: convolve(x, k, strides), x, kernel, weights)
+    expected = _slopes(plain, x, kernel, weights)
+  for actual, wanted in zip(ours, expected, strict=True):
+    assert actual.dtype == jnp.dtype('float64')
+    np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_half_precision_is_summed_in_float32():
+  """Of many images, whose sum in bfloat16 would come to rest at 256."""
+  x = jnp.ones((1001, 3, 3, 2), jnp.bfloat16)
+  kernel = jnp.ones((3, 3, 2, 2), jnp.bfloat16)
+  _, _, of_kernel = _slopes(convolve, x, kernel, jnp.ones_like(x))
+  assert of_kernel.dtype == jnp.bfloat16
+  middle = of_kernel[1, 1].astype(np.float32)
+  np.testing.assert_allclose(middle, 9 * 1001, rtol=5e-3)
+
+
+def test_parameters_are_those_of_linen():
+  """Names, initial values and type, in float64 too."""
+  x = np.zeros((1, 4, 4, 3), np.float32)
+  theirs = nn.Conv(4, (3, 3), use_bias=False, kernel_init=XAVIER)
+  with jax.enable_x64(True):
+    found, expected = (
+      jax.jit(conv.init, compiler_options=UNOPTIMISED)(jax.random.key(0), x)
+      for conv in (FrameConv(4, 3, jnp.float64), theirs)
+    )
+  assert {x.dtype for x in jax.tree.leaves(found)} == {jnp.dtype('float32')}
+  jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def _slopes(conv, x, kernel, weights):
+  """(output, gradient of x, gradient of the kernel), of a weighted sum."""
+
+  def run(x, kernel):
+    y, slopes = jax.vjp(conv, x, kernel)
+    return y, *slopes(jnp.asarray(weights))
+
+  return jax.jit(run, compiler_options=UNOPTIMISED)(x, kernel)
