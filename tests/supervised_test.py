@@ -22,6 +22,8 @@ def config():
   c.model.widths, c.model.bins = (4, 4, 8, 8), (4,)
   c.model.embedding_dim, c.model.classes = 8, 3
   c.augment.rotate = c.augment.erase = 0.0
+  # Adam's first step is the sign of each slope, rounding included.
+  c.train.optimizer, c.train.learning_rate = 'sgd', 0.1
   return c
 
 
