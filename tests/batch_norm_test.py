@@ -1,0 +1,103 @@
+"""Batch normalisation in training: written-out gradients against autodiff's."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from selfgait_jax import sharding
+from selfgait_jax.models import layers
+
+MASK = np.arange(5) < np.array([1, 5, 3, 4])[:, None]
+
+
+@pytest.mark.parametrize('split', (False, True))
+@pytest.mark.parametrize('mask', (None, MASK, MASK[:, 2]))
+@pytest.mark.parametrize('feature_axes', (1, 2))
+def test_values_gradients_and_running_statistics(feature_axes, mask, split):
+  """In float64; what is masked gets a slope in y and passes it on."""
+  rng = np.random.default_rng(0)
+  shape = (4, 5, 3, 2)
+  width = shape[-feature_axes:]
+  with jax.enable_x64(True):
+    x, slope = 2 + 3 * rng.standard_normal((2, *shape))
+    params = {n: rng.standard_normal(width) for n in ('scale', 'bias')}
+    before = {'mean': rng.standard_normal(width), 'var': np.ones(width)}
+    if split:
+      x = sharding.shard_batch(x, sharding.make_mesh())
+    norm = layers.BatchNorm(feature_axes)
+
+    def ours(x, params):
+      return norm.apply(
+        {'params': params, 'batch_stats': before},
+        x,
+        True,
+        mask,
+        mutable=['batch_stats'],
+      )
+
+    found, expected = (
+      _run(call, x, params, slope)
+      for call in (ours, functools.partial(_plain, before=before, mask=mask))
+    )
+  for actual, wanted in zip(
+    jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+  ):
+    assert actual.dtype == jnp.dtype('float64')
+    np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_half_precision_comes_out_as_it_came_in():
+  """Figures of a map far from zero are those of float32 all the same."""
+  rng = np.random.default_rng(0)
+  x, slope = (8 + rng.standard_normal((2, 500, 4))).astype(jnp.bfloat16)
+  params = {'scale': np.ones(4, np.float32), 'bias': np.zeros(4, np.float32)}
+  before = {'mean': np.zeros(4, np.float32), 'var': np.ones(4, np.float32)}
+  norm = layers.BatchNorm()
+
+  def ours(x, params):
+    variables = {'params': params, 'batch_stats': before}
+    return norm.apply(variables, x, True, mutable=['batch_stats'])
+
+  (y, stats), of_x, of_params = _run(ours, x, params, slope)
+  assert y.dtype == of_x.dtype == jnp.bfloat16
+  rest = jax.tree.leaves((stats, of_params))
+  assert {x.dtype for x in rest} == {jnp.dtype('float32')}
+  x, slope = (a.astype(np.float32) for a in (x, slope))
+  _, wanted_x, wanted = _run(
+    functools.partial(_plain, before=before, mask=None), x, params, slope
+  )
+  np.testing.assert_allclose(of_x.astype(np.float32), wanted_x, atol=0.02)
+  for name in wanted:
+    np.testing.assert_allclose(of_params[name], wanted[name], rtol=1e-2)
+
+
+def _plain(x, params, before, mask):
+  """What `BatchNorm` computes, of its valid entries gathered one by one."""
+  axes = tuple(range(x.ndim - params['scale'].ndim))
+  if mask is None:
+    valid, axes_of_valid = x, axes
+  else:
+    valid = x[mask]
+    axes_of_valid = axes[: len(axes) - mask.ndim + 1]
+  mean, var = valid.mean(axes_of_valid), valid.var(axes_of_valid)
+  y = (x - mean) / jnp.sqrt(var + 1e-5) * params['scale'] + params['bias']
+  count = valid.size // mean.size
+  batch = {'mean': mean, 'var': var * count / (count - 1)}
+  stats = {n: 0.9 * before[n] + 0.1 * batch[n] for n in batch}
+  return y, {'batch_stats': stats}
+
+
+def _run(call, x, params, slope):
+  """((y, statistics), gradient of x, gradient of the parameters)."""
+
+  @functools.partial(
+    jax.jit, compiler_options={'xla_backend_optimization_level': 0}
+  )
+  def run(x, params):
+    y, slopes, stats = jax.vjp(call, x, params, has_aux=True)
+    return (y, stats), *slopes(jnp.asarray(slope))
+
+  return run(x, params)
