@@ -4,8 +4,10 @@ import os
 import shutil
 import tempfile
 
-# Each program is compiled once, for this process and for those it starts.
-os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='gait_tests_')
+# Each program is compiled once, for all workers of pytest and what they start:
+# they take over the folder of the process that started them.
+FOLDER = tempfile.mkdtemp(prefix='gait_tests_')
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', FOLDER)
 os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.3'
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ['JAX_PLATFORMS'] = 'cpu'
@@ -18,7 +20,7 @@ jax.config.update('jax_num_cpu_devices', 4)
 
 
 def pytest_unconfigure():
-  shutil.rmtree(os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True)
+  shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 @pytest.fixture(scope='session')
