@@ -3,7 +3,7 @@
   python -m selfgait_jax.main --config=configs/synthetic.py
 
 Renders the walkers, pretrains without labels, fine-tunes with few and with all
-labels, evaluates on held-out subjects and writes the report; about 8 minutes
+labels, evaluates on held-out subjects and writes the report; about 6 minutes
 on 2 CPU cores. `configs/synthetic.py:smoke` is the same at its smallest size.
 Every supervised system of `configs/casiab.py` is there at a fraction of its
 widths: gaitset, gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol,
