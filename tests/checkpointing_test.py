@@ -96,6 +96,16 @@ def test_missing_checkpoint_is_an_error(tmp_path):
     checkpointing.load_variables(str(tmp_path / 'nothing'))
 
 
+def test_checkpoint_of_another_format_is_an_error(config, state, tmp_path):
+  manifest = checkpointing.make_manifest(config, 'pretrain') | {'format': 1}
+  checkpoints = checkpointing.Checkpoints(tmp_path, manifest, 1)
+  checkpoints.save(state, None)
+  checkpoints.wait()
+  checkpoints.close()
+  with pytest.raises(errors.UserError, match='of format 2, found format 1 in'):
+    checkpointing.load_variables(str(tmp_path))
+
+
 def test_damaged_checkpoint_is_an_error(config, state, tmp_path):
   checkpoints = _open(config, tmp_path)
   checkpoints.save(_at(state, 1), None)

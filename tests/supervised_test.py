@@ -33,14 +33,17 @@ def clips():
   return rng.integers(0, 256, (4, 5, 64, 64), np.uint8)
 
 
-def _take(config, batch):
+def _take(config, batch, function=steps.supervised_step):
   """(state before, after, metrics, embeddings) of one step of `train`."""
   model = factory.make_model(config.model)
   variables = states.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.train)
-  state = states.create_state(variables, optimizer)
+  targets = (
+    () if config.train.objective == 'supervised' else model.target_modules
+  )
+  state = states.create_state(variables, optimizer, targets)
   step = functools.partial(
-    steps.supervised_step,
+    function,
     model=model,
     optimizer=optimizer,
     config=config,
@@ -140,20 +143,8 @@ def test_without_labels_the_classifier_rests(config, clips):
   with config.unlocked():
     config.model.projector_hidden = config.model.projector_dim = 4
     config.train = c.pretrain
-  model = factory.make_model(config.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
-  optimizer = optimizers.make_optimizer(config.train)
-  before = states.create_state(variables, optimizer, model.target_modules)
-  step = functools.partial(
-    steps.pretrain_step,
-    model=model,
-    optimizer=optimizer,
-    config=config,
-    stage=config.train,
-  )
-  options = {'xla_backend_optimization_level': 0}
   batch = {'clip_1': jnp.asarray(clips), 'clip_2': jnp.asarray(clips[:, ::-1])}
-  after, metrics, _ = jax.jit(step, compiler_options=options)(before, batch)
+  before, after, metrics, _ = _take(config, batch, steps.pretrain_step)
   learning = {'encoder', 'part_linear', 'projector', 'predictor'}
   assert _moved(before.params, after.params) == learning
   targets = {'encoder', 'part_linear', 'projector'}
