@@ -14,8 +14,11 @@ colon (`configs/casiab.py:selfgait_release`):
 and, supervised, those of OpenGait (configs/opengait.py): gaitset, gaitpart,
 gaitgl, gaitbase, gaitbase_mcl, deepgaitv2, deepgaitv2_interval; gaitssb,
 without labels, and gaitssb_finetune, after it by `config.init_from`;
-gaitbase_byol pretrains without labels first, as SelfGait does.
+gaitbase_byol pretrains without labels first, as SelfGait does. Each of these
+with `_laptop` behind its name is a narrow network on the development split.
 """
+
+import functools
 
 import ml_collections
 
@@ -29,18 +32,11 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
     'selfgait_release': selfgait_release,
     'label_free': label_free,
     'laptop': laptop,
-    'gaitset': gaitset,
-    'gaitpart': gaitpart,
-    'gaitgl': gaitgl,
-    'gaitbase': gaitbase,
-    'gaitbase_mcl': gaitbase_mcl,
-    'gaitbase_byol': gaitbase_byol,
-    'deepgaitv2': deepgaitv2,
-    'deepgaitv2_interval': deepgaitv2_interval,
-    'gaitssb': gaitssb,
-    'gaitssb_finetune': gaitssb_finetune,
   }
-  return default.recipe(recipes, recipe)()
+  small = {
+    f'{name}_laptop': functools.partial(system_laptop, name) for name in SYSTEMS
+  }
+  return default.recipe(recipes | SYSTEMS | small, recipe)()
 
 
 def selfgait() -> ml_collections.ConfigDict:
@@ -166,9 +162,34 @@ def gaitssb_finetune() -> ml_collections.ConfigDict:
   return c
 
 
+def system_laptop(name: str) -> ml_collections.ConfigDict:
+  """A system at laptop size on the development split (051-074 validate)."""
+  c = SYSTEMS[name]()
+  opengait.narrow(c, steps=600)
+  c.data.partition = 'development'
+  if c.model.get('classes', 0):
+    c.model.classes = 50
+  return c
+
+
 # Of GaitBase and DeepGaitV2.
 _SCHEDULE = {
   'batch': (8, 16),
   'steps': 60_000,
   'milestones': (20_000, 40_000, 50_000),
+}
+SYSTEMS = {
+  function.__name__: function
+  for function in (
+    gaitset,
+    gaitpart,
+    gaitgl,
+    gaitbase,
+    gaitbase_mcl,
+    gaitbase_byol,
+    deepgaitv2,
+    deepgaitv2_interval,
+    gaitssb,
+    gaitssb_finetune,
+  )
 }

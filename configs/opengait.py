@@ -11,6 +11,16 @@ import ml_collections
 
 from configs import models
 
+# Channels of each network at laptop size.
+NARROW = {
+  'gaitset': (16, 32, 64),
+  'gaitpart': (16, 32, 64),
+  'gaitgl': (8, 16, 32),
+  'gaitbase': (8, 16, 32, 64),
+  'deepgaitv2': (8, 16, 32, 64),
+  'gaitssb': (8, 16, 32, 64),
+}
+
 
 def gaitset(c: ml_collections.ConfigDict, **schedule) -> None:
   """configs/gaitset: triplet loss on 30 frames in any order."""
@@ -127,6 +137,22 @@ def gaitssb_finetune(c: ml_collections.ConfigDict, **schedule) -> None:
   factors |= {f'encoder/{name}': 0.01 for name in slow}
   factors['projector'] = 0.1
   c.train.rate_factors = ','.join(f'{k}={v}' for k, v in factors.items())
+
+
+def narrow(c: ml_collections.ConfigDict, steps: int) -> None:
+  """Laptop size of any of them: few channels, short clips, Adam, no decay."""
+  c.model.widths = NARROW[c.model.name]
+  if 'embedding_dim' in c.model:
+    c.model.embedding_dim = 64
+  for stage in (c.pretrain, c.train):
+    stage.batch_subjects, stage.batch_sequences = 6, 6
+    stage.frames = 8
+    stage.frames_skip = min(stage.frames_skip, 4)
+    stage.optimizer, stage.learning_rate = 'adam', 1e-3
+    stage.schedule, stage.milestones = 'cosine', ()
+    stage.weight_decay, stage.steps = 0.0, steps
+  c.checkpoint.every_steps = 50
+  c.log.images_every_steps = 0
 
 
 def _supervised(

@@ -14,34 +14,12 @@ import functools
 
 import ml_collections
 
-from configs import casiab, default
-
-# Channels of each network, and a smaller embedding.
-WIDTHS = {
-  'gaitset': (16, 32, 64),
-  'gaitpart': (16, 32, 64),
-  'gaitgl': (8, 16, 32),
-  'gaitbase': (8, 16, 32, 64),
-  'deepgaitv2': (8, 16, 32, 64),
-  'gaitssb': (8, 16, 32, 64),
-}
-SYSTEMS = (
-  'gaitset',
-  'gaitpart',
-  'gaitgl',
-  'gaitbase',
-  'gaitbase_mcl',
-  'gaitbase_byol',
-  'deepgaitv2',
-  'deepgaitv2_interval',
-  'gaitssb',
-  'gaitssb_finetune',
-)
+from configs import casiab, default, opengait
 
 
 def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
   """Settings of a recipe; an unknown one is an error that lists the known."""
-  systems = {name: functools.partial(system, name) for name in SYSTEMS}
+  systems = {name: functools.partial(system, name) for name in casiab.SYSTEMS}
   recipes = {'laptop': laptop, 'smoke': smoke} | systems
   return default.recipe(recipes, recipe)()
 
@@ -81,21 +59,10 @@ def smoke() -> ml_collections.ConfigDict:
 
 
 def system(name: str) -> ml_collections.ConfigDict:
-  """A recipe of CASIA-B, narrow and short, with Adam."""
-  c = casiab.get_config(name)
+  """A recipe of CASIA-B at laptop size."""
+  c = casiab.SYSTEMS[name]()
+  opengait.narrow(c, steps=200)
   c.data.name = 'synthetic_gait'
-  c.model.widths = WIDTHS[c.model.name]
-  if 'embedding_dim' in c.model:
-    c.model.embedding_dim = 64
   if c.model.get('classes', 0):
     c.model.classes = c.synthetic.train_subjects
-  for stage in (c.pretrain, c.train):
-    stage.batch_subjects, stage.batch_sequences = 6, 6
-    stage.frames = 8
-    stage.frames_skip = min(stage.frames_skip, 4)
-    stage.optimizer, stage.learning_rate = 'adam', 1e-3
-    stage.schedule, stage.milestones = 'cosine', ()
-    stage.weight_decay, stage.steps = 0.0, 200
-  c.checkpoint.every_steps = 50
-  c.log.images_every_steps = 0
   return c
