@@ -55,6 +55,7 @@ def gaitbase() -> ml_collections.ConfigDict:
   m.classes = 74  # of the classifier; 0: none
   m.projector_hidden = 0  # of BYOL's heads; 0: none
   m.projector_dim = 128
+  m.remat = False  # compute every block again for its gradient: less memory
   return m
 
 
@@ -70,6 +71,7 @@ def deepgaitv2() -> ml_collections.ConfigDict:
   m.use_emb2 = False  # embed by the unit feature behind the BNNeck
   m.projector_hidden = 0  # of BYOL's heads; 0: none
   m.projector_dim = 128
+  m.remat = False  # compute every block again for its gradient: less memory
   return m
 
 
@@ -81,6 +83,7 @@ def gaitssb() -> ml_collections.ConfigDict:
   m.bins = (16, 8, 4, 2, 1)
   m.embedding_dim = 512
   m.head = 'predictor'  # predictor (pretraining) | linear (fine-tuning)
+  m.remat = False  # compute every block again for its gradient: less memory
   return m
 
 
@@ -90,4 +93,5 @@ def _model(name):
   m.name = name
   m.dtype = 'float32'  # of the compute; parameters stay float32
   m.crop_width = 44  # central columns kept of the 64
+  m.microbatches = 1  # parts of a batch that the trunk learns from in turn
   return m

@@ -20,6 +20,7 @@ from selfgait_jax import errors
 CASES = {  # name: (its options, itself)
   'input': (benchmark_input.input_options, benchmark_input.input_case),
   'step': (benchmark_steps.step_options, benchmark_steps.step_case),
+  'memory': (benchmark_steps.step_options, benchmark_steps.memory_case),
   'embed': (benchmark_steps.embed_options, benchmark_steps.embed_case),
   'evaluate': (
     benchmark_recognition.evaluate_options,

@@ -1,5 +1,6 @@
-"""The cases `step` and `embed` of `benchmark.py`: one batch on the devices."""
+"""The cases `step`, `memory` and `embed` of `benchmark.py`: a batch."""
 
+import ast
 import functools
 import itertools
 import statistics
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 
 from configs import default, models
-from selfgait_jax import augment, sharding, steps
+from selfgait_jax import augment, errors, sharding, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import datasets, input_pipeline, splits
@@ -36,6 +37,13 @@ def step_options(parser):
     help='two views without labels (selfgait with a target network, gaitssb), '
     'or triplet and, where there is a classifier, cross-entropy',
   )
+  parser.add_argument(
+    '--setting',
+    action='append',
+    default=[],
+    metavar='KEY=VALUE',
+    help='of the network, e.g. remat=True or microbatches=4; can be repeated',
+  )
   _batch_options(parser)
 
 
@@ -48,19 +56,7 @@ def step_case(options):
   the devices.
   """
   mesh = _mesh(options)
-  config = _config(options.step.removesuffix('_triplet'), options)
-  name, function, views = STEPS[options.step]
-  stage = config[name]
-  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
-  if options.step == 'gaitssb':
-    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
-    stage.infonce_target = 'online'
-  subjects = _subjects(options.sequences)
-  stage.batch_subjects = subjects
-  stage.batch_sequences = options.sequences // subjects
-  stage.frames = options.frames
-  make = _batch_function(config, name)
-  state, step = _training(config, stage, function, mesh)
+  _, make, state, step = _prepare(options, mesh)
   place = functools.partial(sharding.shard_batch, mesh=mesh)
   compile_seconds, step = benchmark_common.seconds(
     lambda: step.lower(state, place(make(0))).compile()
@@ -78,10 +74,60 @@ def step_case(options):
   milliseconds = [round(1e3 * median, 2) for median in medians]
   yield {
     'step': options.step,
-    **_rate(options, views, medians[-1], compile_seconds, mesh),
+    **_rate(
+      options, STEPS[options.step][2], medians[-1], compile_seconds, mesh
+    ),
     **dict(
       zip(('input_ms', 'transfer_ms', 'step_ms'), milliseconds, strict=True)
     ),
+  }
+
+
+def memory_case(options):
+  """Memory of one training step at this batch, which need not fit.
+
+  `kept_gb` is what the forward pass of the (online) network keeps for the
+  gradient, found by tracing: the same for every device, without the savings of
+  a compiler that fuses; what one block (`remat`) or one part (`microbatches`)
+  holds while it is computed again comes on top. `temporary_gb` is what the step
+  compiled for this device asks for besides state and batch, over all devices
+  (a CPU computes in float32).
+  """
+  mesh = _mesh(options)
+  model, make, state, step = _prepare(options, mesh)
+  batch = make(0)
+  apply = model.apply
+  clips = [batch[name] for name in ('clip', 'clip_1') if name in batch][0]
+  shape = (*clips.shape[:3], 44)
+  if 'clip' not in batch:
+    shape = (shape[0], 2, *shape[1:])
+    apply = functools.partial(apply, method='online_views')
+  else:
+    apply = functools.partial(apply, train=True)
+
+  def backward(params, stats, clips):
+    run = lambda params: apply(
+      {'params': params, 'batch_stats': stats}, clips, mutable=['batch_stats']
+    )
+    return jax.vjp(run, params)[1]
+
+  kept = jax.eval_shape(
+    backward, state.params, state.batch_stats, np.zeros(shape, np.float32)
+  )
+  lowered = step.lower(state, sharding.shard_batch(batch, mesh))
+  compile_seconds, compiled = benchmark_common.seconds(lowered.compile)
+  temporary = compiled.memory_analysis().temp_size_in_bytes * mesh.size
+  bytes_kept = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(kept))
+  yield {
+    'step': options.step,
+    'setting': options.setting,
+    'kept_gb': round(bytes_kept / 1e9, 2),
+    'temporary_gb': round(temporary / 1e9, 2),
+    'sequences': options.sequences,
+    'frames': options.frames,
+    'dtype': options.dtype,
+    'compile_seconds': round(compile_seconds, 1),
+    **benchmark_common.describe(mesh),
   }
 
 
@@ -131,6 +177,32 @@ def embed_case(options):
     }
 
 
+def _prepare(options, mesh):
+  """(model, step number -> batch, first state, jitted step) of `--step`."""
+  config = _config(options.step.removesuffix('_triplet'), options)
+  for setting in options.setting:
+    key, _, value = setting.partition('=')
+    if key not in config.model or not value:
+      raise errors.UserError(
+        f'expected KEY=VALUE of {config.model.name} with a key out of '
+        f'{", ".join(config.model)}, found {setting}; change --setting'
+      )
+    config.model[key] = ast.literal_eval(value)
+  name, function, _ = STEPS[options.step]
+  stage = config[name]
+  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
+  if options.step == 'gaitssb':
+    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+    stage.infonce_target = 'online'
+  subjects = _subjects(options.sequences)
+  stage.batch_subjects = subjects
+  stage.batch_sequences = options.sequences // subjects
+  stage.frames = options.frames
+  model = factory.make_model(config.model)
+  state, step = _training(config, model, stage, function, mesh)
+  return model, _batch_function(config, name), state, step
+
+
 def _config(network, options):
   config = default.get_config()
   config.model = getattr(models, network)()
@@ -178,9 +250,8 @@ def _batch_function(config, name):
   return input_pipeline.batch_function(train, subset, config, name)
 
 
-def _training(config, stage, function, mesh):
+def _training(config, model, stage, function, mesh):
   """(the state before the first step, the jitted step)."""
-  model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(stage)
   state = states.create_state(
     states.init_variables(model, jax.random.key(0), config.model.crop_width),

@@ -42,6 +42,7 @@ RANGES = {
   'synthetic.frames': COUNT,
   'synthetic.seed': ANY,
   'model.crop_width': (1, 64),
+  'model.microbatches': COUNT,
   'augment.corner_affine': SHARE,
   'augment.corner_shift': (0, 21),  # three corners stay apart
   'augment.perspective': SHARE,

@@ -20,6 +20,8 @@ from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
 FORMAT = 2  # goes up when parameters are named otherwise
+# Settings of a network that change how it is computed, and no tensor.
+COMPUTE_SETTINGS = ('dtype', 'microbatches', 'remat')
 
 
 def make_manifest(config, stage_name: str, start: str = '') -> dict:
@@ -202,13 +204,13 @@ def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   return step_dir, manifest | {'checkpoint': str(step_dir)}
 
 
-def check_model(manifest: dict, config, path: str, but_for=('dtype',)) -> None:
+def check_model(manifest: dict, config, path: str, but_for=()) -> None:
   """Raises UserError unless the checkpoint's model is the config's.
 
-  The settings `but_for` may differ; the type of the compute always may.
+  The settings `but_for` may differ; those of the compute always may.
   """
   ours = config.model.to_dict()
-  names = [name for name in ours if name not in but_for]
+  names = [n for n in ours if n not in (*but_for, *COMPUTE_SETTINGS)]
   plain = lambda v: list(v) if isinstance(v, (list, tuple)) else v
   for name in names:
     found = manifest['model'].get(name)

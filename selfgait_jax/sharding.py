@@ -53,12 +53,13 @@ def batch_sharded(mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec('data'))
 
 
-def check_batch(batch: int, mesh, key: str) -> None:
-  """Raises UserError if the devices cannot share a batch equally."""
-  if batch % mesh.size:
+def check_batch(batch: int, mesh, key: str, microbatches: int = 1) -> None:
+  """Raises UserError if the devices cannot share a batch's parts equally."""
+  if batch % (mesh.size * microbatches):
+    parts = f' times {microbatches} microbatches' if microbatches > 1 else ''
     raise errors.UserError(
-      f'expected a batch divisible by the {mesh.size} devices, found {batch}; '
-      f'change {key}'
+      f'expected a batch divisible by the {mesh.size} devices{parts}, found '
+      f'{batch}; change {key}'
     )
 
 

@@ -51,6 +51,7 @@ def train(
     stage.batch_subjects * stage.batch_sequences,
     mesh,
     f'config.{stage_name}.batch_subjects or batch_sequences',
+    config.model.microbatches,
   )
 
   # Data: the subset is written down before anything is learnt from it.
@@ -117,11 +118,12 @@ def train(
 
 
 def batch_sizes(config) -> list[int]:
-  """Clips a step of every training stage in `config.stages`."""
+  """Clips that the trunk takes at once, of every stage in `config.stages`."""
   stages = [
     config[name] for name in runs.STAGES if name in config.stages.split(',')
   ]
-  return [stage.batch_subjects * stage.batch_sequences for stage in stages]
+  parts = config.model.microbatches
+  return [s.batch_subjects * s.batch_sequences // parts for s in stages]
 
 
 def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:

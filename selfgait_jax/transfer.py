@@ -11,7 +11,6 @@ from selfgait_jax import checkpointing, errors
 # Settings that another head may differ in; the trunk must be the same.
 HEAD_SETTINGS = (
   'classes',
-  'dtype',  # of the compute: parameters do not change
   'head',
   'neck',
   'projector_dim',

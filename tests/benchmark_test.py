@@ -45,6 +45,19 @@ def test_step(step, views, tmp_path):
   assert line['step_ms'] == pytest.approx(1e3 * line['seconds'], rel=0.01)
 
 
+def test_memory(tmp_path):
+  sizes = ['--sequences=2', '--frames=2', '--devices=1', '--dtype=bfloat16']
+  kept = []
+  for setting in ([], ['--setting=remat=True']):
+    status, (line,), said = benchmark(
+      tmp_path, 'memory', '--step=gaitbase', *sizes, *setting
+    )
+    assert status == 0, said
+    assert line['temporary_gb'] > 0
+    kept.append(line['kept_gb'])
+  assert kept[1] < kept[0] / 2
+
+
 def test_embed_beside_another_program(tmp_path):
   theirs = 'print(\'{"frames_per_second": 8.0}\')'
   status, lines, said = benchmark(

@@ -29,6 +29,7 @@ class DeepGaitV2(network.BYOLNetwork):
   projector_hidden: int
   projector_dim: int
   dtype: jnp.dtype
+  remat: bool = False
 
   def setup(self):
     super().setup()
@@ -42,7 +43,9 @@ class DeepGaitV2(network.BYOLNetwork):
         'expected a classifier with model.use_emb2, whose norm makes the '
         'embedding, found model.classes 0; set model.classes, or use_emb2 False'
       )
-    self.encoder = Encoder(self.mode, self.widths, self.layers, self.dtype)
+    self.encoder = Encoder(
+      self.mode, self.widths, self.layers, self.dtype, self.remat
+    )
     self.part_linear = layers.PartLinear(self.embedding_dim)
     if self.classes:
       self.neck = layers.BNNeck(self.classes)
@@ -77,12 +80,14 @@ class Encoder(nn.Module):
     widths: channels of the four stages.
     layers: blocks of each stage.
     dtype: of the compute; parameters are float32.
+    remat: compute every block again for its gradient.
   """
 
   mode: str
   widths: tuple[int, ...]
   layers: tuple[int, ...]
   dtype: jnp.dtype
+  remat: bool
 
   @nn.compact
   def __call__(
@@ -95,11 +100,13 @@ class Encoder(nn.Module):
       self.layers[:stages],
       self.dtype,
       resnet.STRIDES[:stages],
+      self.remat,
       name='frames',
     )
     frame_mask = None if mask is None else layers.fold(mask)
     x = frames(layers.fold(clips)[..., None], train, frame_mask)
     x = layers.unfold(x, len(clips))
+    make_block = resnet.recomputed(ClipBlock) if self.remat else ClipBlock
     later = zip(
       self.widths[stages:],
       self.layers[stages:],
@@ -108,7 +115,7 @@ class Encoder(nn.Module):
     )
     for stage, (width, blocks, stride) in enumerate(later, stages + 1):
       for i in range(1, blocks + 1):
-        block = ClipBlock(
+        block = make_block(
           width,
           stride if i == 1 else 1,
           self.mode == 'p3d',

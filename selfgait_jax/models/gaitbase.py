@@ -21,10 +21,13 @@ class GaitBase(network.BYOLNetwork):
   projector_hidden: int
   projector_dim: int
   dtype: jnp.dtype
+  remat: bool = False
 
   def setup(self):
     super().setup()
-    self.encoder = resnet.ResNet9(self.widths, self.layers, self.dtype)
+    self.encoder = resnet.ResNet9(
+      self.widths, self.layers, self.dtype, remat=self.remat
+    )
     self.part_linear = layers.PartLinear(self.embedding_dim)
     if self.classes:
       self.neck = layers.BNNeck(self.classes)

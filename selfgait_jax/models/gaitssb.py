@@ -21,6 +21,7 @@ class GaitSSB(network.Network):
   embedding_dim: int
   head: str
   dtype: jnp.dtype
+  remat: bool = False
 
   # The gait embedding passes through all there is.
   label_free_modules = ()
@@ -30,7 +31,9 @@ class GaitSSB(network.Network):
     return self.head == 'predictor'
 
   def setup(self):
-    self.encoder = resnet.ResNet9(self.widths, self.layers, self.dtype)
+    self.encoder = resnet.ResNet9(
+      self.widths, self.layers, self.dtype, remat=self.remat
+    )
     self.projector = PartMLP(self.embedding_dim, norm_output=True)
     if self.head == 'predictor':
       self.predictor = PartMLP(self.embedding_dim, norm_output=False)

@@ -1,5 +1,6 @@
 """What every network here is to the steps: a trunk, and heads on its parts."""
 
+import dataclasses
 from typing import ClassVar
 
 import flax.linen as nn
@@ -13,7 +14,15 @@ class Network(nn.Module):
   """Base of the networks; their attributes are the settings of `config.model`.
 
   A subclass defines `pool`, the trunk, and `heads`, all that follows.
+
+  Attributes:
+    microbatches: parts in which the trunk takes a training batch, one after
+      another, each computed again for its gradient: so it needs the memory of
+      one part. Heads and losses see the whole batch. A batch norm in the trunk
+      sees a part, and its running statistics count each.
   """
+
+  microbatches: int = dataclasses.field(default=1, kw_only=True)
 
   # True where the batch normalises nothing in the trunk: several views of a
   # clip then go through it at once.
@@ -42,7 +51,10 @@ class Network(nn.Module):
       float32 [B, P, .]: `pooled` (the trunk's parts) and what `heads` returns,
       with `embedding`, which recognition uses, among it.
     """
-    pooled = self.pool(clips, mask, train)
+    if train:
+      pooled = self._in_parts(_learning, clips, mask)
+    else:
+      pooled = self.pool(clips, mask)
     return {'pooled': pooled, **self.heads(pooled, train)}
 
   def pool(
@@ -60,7 +72,7 @@ class Network(nn.Module):
 
     View after view, each with batch statistics of its own.
     """
-    pooled = self._over_views(lambda view: self.pool(view, None, True), clips)
+    pooled = self._over_views(_learning, clips)
     views = [self.heads(parts, True) for parts in pooled]
     return jax.tree.map(lambda *view: jnp.stack(view, 1), *views)
 
@@ -68,10 +80,32 @@ class Network(nn.Module):
     """[B, V, T, H, W] -> V times [B, P, C]."""
     views = range(clips.shape[1])
     if not self.merges_views:
-      return [trunk(clips[:, view]) for view in views]
+      return [self._in_parts(trunk, clips[:, view]) for view in views]
     # A sharded B stays where it is.
-    pooled = layers.unfold(trunk(layers.fold(clips)), len(clips))
+    pooled = self._in_parts(trunk, layers.fold(clips))
+    pooled = layers.unfold(pooled, len(clips))
     return [pooled[:, view] for view in views]
+
+  def _in_parts(self, trunk, clips, mask=None):
+    """Microbatch by microbatch; `trunk`: (self, clips, mask) -> [B, P, C]."""
+    count = self.microbatches
+    if count == 1:
+      return trunk(self, clips, mask)
+    scan = nn.scan(
+      nn.remat(lambda self, _, part: (None, trunk(self, *part))),
+      variable_broadcast='params',
+      variable_carry='batch_stats',
+      in_axes=1,
+      out_axes=1,
+    )
+    # Neighbours go to different parts: a sharded B stays where it is.
+    split = lambda x: x.reshape(-1, count, *x.shape[1:])
+    _, pooled = scan(self, None, jax.tree.map(split, (clips, mask)))
+    return layers.fold(pooled)
+
+
+def _learning(network, clips, mask):
+  return network.pool(clips, mask, True)
 
 
 class BYOLNetwork(Network):
@@ -115,7 +149,8 @@ class BYOLNetwork(Network):
 
     With batch statistics, as in BYOL (arXiv:2006.07733).
     """
-    pooled = self._over_views(self.target_pool, clips)
+    trunk = lambda network, clips, _: network.target_pool(clips)
+    pooled = self._over_views(trunk, clips)
     project = lambda parts: self.projector(self.part_linear(parts), True)
     return jnp.stack([project(parts) for parts in pooled], 1)
 

@@ -45,12 +45,14 @@ class ResNet9(nn.Module):
     layers: blocks of each stage.
     dtype: of the compute; parameters are float32.
     strides: of each stage; fewer stages than four have fewer of each.
+    remat: compute every block again for its gradient.
   """
 
   widths: tuple[int, ...]
   layers: tuple[int, ...]
   dtype: jnp.dtype
   strides: tuple[int, ...] = STRIDES
+  remat: bool = False
 
   @nn.compact
   def __call__(
@@ -60,13 +62,19 @@ class ResNet9(nn.Module):
     x = FrameConv(self.widths[0], 3, self.dtype, name='stem')(x)
     x = layers.BatchNorm(1, layers.around_one, name='stem_norm')(x, train, mask)
     x = nn.relu(x)
+    make_block = recomputed(BasicBlock) if self.remat else BasicBlock
     stages = zip(self.widths, self.layers, self.strides, strict=True)
     for stage, (width, blocks, stride) in enumerate(stages, 1):
       for block in range(1, blocks + 1):
         name = f'stage{stage}_block{block}'
         strides = stride if block == 1 else 1
-        x = BasicBlock(width, strides, self.dtype, name=name)(x, train, mask)
+        x = make_block(width, strides, self.dtype, name=name)(x, train, mask)
     return x
+
+
+def recomputed(block: type[nn.Module]) -> type[nn.Module]:
+  """The block (x, train, mask), of which a gradient keeps the input alone."""
+  return nn.remat(block, static_argnums=(2,))  # `train`; `self` is number 0
 
 
 class BasicBlock(nn.Module):
