@@ -222,7 +222,8 @@ def _results(config, rows, test):
     'origins': {t: row['origin'] for t, row in rows.items() if 'origin' in row},
     'data': {
       'name': config.data.name,
-      'partition': config.data.partition,
+      'partition': pathlib.Path(config.data.partition_file).name
+      or config.data.partition,
       'fingerprint': test.fingerprint,
     },
     'config_hash': runs.config_hash(config),

@@ -46,7 +46,7 @@ def test_step(step, views, tmp_path):
 
 
 def test_memory(tmp_path):
-  sizes = ['--sequences=2', '--frames=2', '--devices=1', '--dtype=bfloat16']
+  sizes = ['--sequences=4', '--frames=4', '--devices=1', '--dtype=bfloat16']
   kept = []
   for setting in ([], ['--setting=remat=True']):
     status, (line,), said = benchmark(
@@ -55,7 +55,7 @@ def test_memory(tmp_path):
     assert status == 0, said
     assert line['temporary_gb'] > 0
     kept.append(line['kept_gb'])
-  assert kept[1] < kept[0] / 2
+  assert kept[1] < 0.7 * kept[0]
 
 
 def test_embed_beside_another_program(tmp_path):
