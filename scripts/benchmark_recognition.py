@@ -104,7 +104,11 @@ def search_options(parser):
 
 
 def search_case(options):
-  """Probes a second that find their nearest in a gallery, in blocks."""
+  """Probes a second that find their nearest in a gallery, in blocks.
+
+  `all_pairs_seconds` is what the whole gallery would take as probes, from the
+  time of these.
+  """
   rng = np.random.default_rng(0)
   probes, gallery = (
     rng.standard_normal((count, options.parts, options.features), np.float32)
@@ -120,6 +124,7 @@ def search_case(options):
     'probes_per_second': round(options.probes / seconds, 1),
     'distances_per_second': round(options.probes * options.gallery / seconds),
     'seconds': round(seconds, 5),
+    'all_pairs_seconds': round(seconds * options.gallery / options.probes, 1),
     'first_seconds': round(first, 1),
     'probes': options.probes,
     'gallery': options.gallery,
