@@ -48,19 +48,10 @@ def step_case(options):
   the devices.
   """
   mesh = _mesh(options)
-  config = _config(options.step.removesuffix('_triplet'), options)
-  name, function, views = STEPS[options.step]
-  stage = config[name]
-  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
-  if options.step == 'gaitssb':
-    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
-    stage.infonce_target = 'online'
-  subjects = _subjects(options.sequences)
-  stage.batch_subjects = subjects
-  stage.batch_sequences = options.sequences // subjects
-  stage.frames = options.frames
+  config, name, function = settings(options.step, options.sequences, options)
   make = _batch_function(config, name)
-  state, step = _training(config, stage, function, mesh)
+  make_state, step = training(config, config[name], function, mesh)
+  state = make_state()
   place = functools.partial(sharding.shard_batch, mesh=mesh)
   compile_seconds, step = benchmark_common.seconds(
     lambda: step.lower(state, place(make(0))).compile()
@@ -78,11 +69,54 @@ def step_case(options):
   milliseconds = [round(1e3 * median, 2) for median in medians]
   yield {
     'step': options.step,
-    **_rate(options, views, medians[-1], compile_seconds, mesh),
+    **_rate(
+      options, STEPS[options.step][2], medians[-1], compile_seconds, mesh
+    ),
     **dict(
       zip(('input_ms', 'transfer_ms', 'step_ms'), milliseconds, strict=True)
     ),
   }
+
+
+def settings(step, clips, options):
+  """(config, name of the stage, function) of one of `STEPS`.
+
+  Args:
+    step: its name.
+    clips: in a batch.
+    options: of the command line; `frames` and `dtype` are read.
+  """
+  config = _config(step.removesuffix('_triplet'), options)
+  name, function, _ = STEPS[step]
+  stage = config[name]
+  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
+  if step == 'gaitssb':
+    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+    stage.infonce_target = 'online'
+  subjects = _subjects(clips)
+  stage.batch_subjects = subjects
+  stage.batch_sequences = clips // subjects
+  stage.frames = options.frames
+  return config, name, function
+
+
+def training(config, stage, function, mesh):
+  """(what makes the state before the first step, the jitted step)."""
+  model = factory.make_model(config.model)
+  optimizer = optimizers.make_optimizer(stage)
+
+  def make_state():
+    state = states.create_state(
+      states.init_variables(model, jax.random.key(0), config.model.crop_width),
+      optimizer,
+      () if stage.objective == 'supervised' else model.target_modules,
+    )
+    return jax.device_put(state, sharding.replicated(mesh))
+
+  step = functools.partial(
+    function, model=model, optimizer=optimizer, config=config, stage=stage
+  )
+  return make_state, sharding.compile_step(step, mesh)
 
 
 def embed_options(parser):
@@ -176,24 +210,6 @@ def _batch_function(config, name):
   train = splits.cut(found, config, 'train')
   subset = splits.training_rows(train, config, config[name])
   return input_pipeline.batch_function(train, subset, config, name)
-
-
-def _training(config, stage, function, mesh):
-  """(the state before the first step, the jitted step)."""
-  model = factory.make_model(config.model)
-  optimizer = optimizers.make_optimizer(stage)
-  state = states.create_state(
-    states.init_variables(model, jax.random.key(0), config.model.crop_width),
-    optimizer,
-    () if stage.objective == 'supervised' else model.target_modules,
-  )
-  step = functools.partial(
-    function, model=model, optimizer=optimizer, config=config, stage=stage
-  )
-  return (
-    jax.device_put(state, sharding.replicated(mesh)),
-    sharding.compile_step(step, mesh),
-  )
 
 
 def _rate(options, views, seconds, compile_seconds, mesh):

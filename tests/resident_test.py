@@ -95,6 +95,8 @@ def assert_same_batches(found, config, kind):
       np.testing.assert_array_equal(taken[name], array)
       assert taken[name].dtype == array.dtype
       assert taken[name].sharding == sharding.batch_sharded(mesh)
+    if 'mask' in clips:
+      assert not clips['clip'][~clips['mask']].any()
 
 
 def test_hosts_share_a_batch_and_a_restart_changes_nothing():
