@@ -25,7 +25,9 @@ def get_config() -> ml_collections.ConfigDict:
   data.partition = 'standard'  # standard | development (data/partitions.py)
   data.partition_file = ''  # JSON of OpenGait's form; '' is the standard rule
   data.exclude_subjects = ''  # comma-separated, e.g. '005'
-  data.loader = 'tfdata'  # tfdata | array (NumPy threads, no TensorFlow)
+  # tfdata | array (NumPy threads, no TensorFlow) | device (frames in device
+  # memory, no TensorFlow): the same batches.
+  data.loader = 'tfdata'
   data.packed_file = ''  # read this .npz instead of TFDS (no TensorFlow)
   data.workers = 2  # parallel batch readers; the batches do not depend on it
   data.prefetch = 4  # batches made ahead

@@ -12,6 +12,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
 
 import benchmark_beside
 import benchmark_input
+import benchmark_memory
 import benchmark_recognition
 import benchmark_steps
 
@@ -20,7 +21,7 @@ from selfgait_jax import errors
 CASES = {  # name: (its options, itself)
   'input': (benchmark_input.input_options, benchmark_input.input_case),
   'step': (benchmark_steps.step_options, benchmark_steps.step_case),
-  'memory': (benchmark_steps.step_options, benchmark_steps.memory_case),
+  'memory': (benchmark_steps.step_options, benchmark_memory.memory_case),
   'embed': (benchmark_steps.embed_options, benchmark_steps.embed_case),
   'evaluate': (
     benchmark_recognition.evaluate_options,

@@ -1,83 +1,145 @@
-"""The `input` case of `benchmark.py`: how fast batches are made."""
+"""The `input` case of `benchmark.py`: how fast batches reach a step."""
 
 import itertools
 import sys
 import time
 
 import benchmark_common
+import benchmark_steps
+import jax
+import numpy as np
 
-from configs import default
+from selfgait_jax import allowed, placement, sharding
 from selfgait_jax.data import datasets, input_pipeline, loading, splits
+
+LOADERS = allowed.CHOICES['data.loader']
 
 
 def input_options(parser):
-  parser.add_argument('--clips', type=int, default=128, help='a batch')
-  parser.add_argument('--frames', type=int, default=30, help='a clip')
+  parser.add_argument(
+    '--clips', type=benchmark_common.count, default=128, help='a batch'
+  )
+  parser.add_argument(
+    '--frames', type=benchmark_common.count, default=30, help='a clip'
+  )
   parser.add_argument('--seconds', type=float, default=3.0, help='a loader')
   parser.add_argument('--workers', type=int, default=2, help='threads')
   parser.add_argument(
     '--loader',
-    choices=('tfdata', 'array'),
+    choices=LOADERS,
     action='append',
-    help='can be given twice; both if it is not given',
+    help='can be given again; all if it is not given',
   )
   parser.add_argument(
-    '--subjects', type=int, default=20, help='of random pixels, without data'
+    '--step',
+    choices=benchmark_steps.STEPS,
+    help='that of the case step; without it, one that only reads all pixels',
+  )
+  parser.add_argument(
+    '--subjects',
+    type=int,
+    default=20,
+    help='of random pixels, without data; 8 or more',
   )
   parser.add_argument(
     '--dataset', choices=datasets.BY_OPTION, default='casiab', help='to read'
   )
   parser.add_argument('--data_dir', help='TFDS data directory to read instead')
   parser.add_argument('--packed', help='packed file to read instead')
+  benchmark_common.device_options(parser)
 
 
 def input_case(options):
-  """Clips a second from sequences in memory, for each loader."""
-  config = default.get_config()
-  config.data.name = datasets.BY_OPTION[options.dataset].name
-  config.data_dir, config.data.packed_file = options.data_dir, options.packed
+  """Clips a second into a step from sequences in memory, for each loader.
+
+  Making, moving and unpacking the batches counts, and so does the step, which
+  waits as in training. `step_ms` is one of these steps, `fed_ms` one whose
+  batch is on the devices already, and `device_busy` their quotient: with a
+  real `--step`, the share of the time in which the devices need not wait.
+  """
+  mesh = benchmark_common.make_mesh(options.devices)
+  sharding.check_batch(options.clips, mesh, '--clips or --devices')
+  config, name, function = benchmark_steps.settings(
+    options.step or 'gaitset', options.clips, options
+  )
   config.data.workers = options.workers
-  stage = config.finetune
-  stage.batch_subjects, stage.batch_sequences = 1, options.clips
-  stage.frames = options.frames
   start = time.monotonic()
-  if options.data_dir or options.packed:
-    found = loading.load(config, splits.subjects(config, 'train'))
-  else:
-    facts = datasets.CASIA_B
-    subjects = facts.subjects[: options.subjects]
-    found = benchmark_common.random_sequences(
-      itertools.product(subjects, facts.conditions, facts.views)
-    )
-  train = splits.cut(found, config, 'train')
+  train = splits.cut(_read(config, options), config, 'train')
   loaded = time.monotonic() - start
-  subset = splits.training_rows(train, config, stage)
-  for loader in options.loader or ('array', 'tfdata'):
-    config.data.loader = loader
-    batches = input_pipeline.batches(
-      train, subset, config, 'finetune', 0, sys.maxsize
+  subset = splits.training_rows(train, config, config[name])
+  if options.step:
+    make_state, step = benchmark_steps.training(
+      config, config[name], function, mesh
     )
-    for _ in range(2 * config.data.prefetch):  # warm
-      next(batches)
-    steps, seconds = _time(batches, options.seconds)
+  else:
+    make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
+    step = sharding.compile_step(_look, mesh)
+  for loader in options.loader or LOADERS:
+    config.data.loader = loader
+    place, _ = placement.make_placement(config, train, subset, mesh)
+    batches = input_pipeline.batches(
+      train, subset, config, name, 0, sys.maxsize
+    )
+    state, ready = make_state(), place(next(batches))
+    state, *_ = _time(step, state, map(place, batches), 0, 8)  # warm
+    state, count, seconds = _time(
+      step, state, map(place, batches), options.seconds, 1
+    )
     batches.close()
+    _, fed_count, fed_seconds = _time(
+      step, state, itertools.repeat(ready), options.seconds, 1
+    )
+    step_ms, fed_ms = 1e3 * seconds / count, 1e3 * fed_seconds / fed_count
     yield {
       'loader': loader,
-      'clips_per_second': round(steps * options.clips / seconds),
+      'step': options.step,
+      'clips_per_second': round(1e3 * options.clips / step_ms),
+      'step_ms': round(step_ms, 3),
+      'fed_ms': round(fed_ms, 3),
+      'device_busy': round(fed_ms / step_ms, 4),
       'seconds': round(seconds, 3),
       'clips': options.clips,
       'frames': options.frames,
       'workers': options.workers,
       'sequences': len(train),
       'load_seconds': round(loaded, 1),
-      'peak_memory_gb': benchmark_common.peak_memory_gb(),
+      **benchmark_common.describe(mesh),
     }
 
 
-def _time(iterator, seconds):
-  """(items taken, seconds they took), for about `seconds`."""
+def _read(config, options):
+  """What was prepared, or else noise in black and white."""
+  config.data.name = datasets.BY_OPTION[options.dataset].name
+  config.data_dir, config.data.packed_file = options.data_dir, options.packed
+  if options.data_dir or options.packed:
+    return loading.load(config, splits.subjects(config, 'train'))
+  facts = datasets.CASIA_B
+  subjects = facts.subjects[: options.subjects]
+  found = benchmark_common.random_sequences(
+    itertools.product(subjects, facts.conditions, facts.views)
+  )
+  np.greater(found.frames, 127, out=found.frames.view(bool))
+  found.frames[:] *= 255
+  return found
+
+
+def _look(state, batch):
+  """Reads every pixel once, and no more."""
+  brightest = batch['clip'].max(axis=(1, 2, 3))
+  return state + brightest.max(), brightest.max(), brightest
+
+
+def _time(step, state, batches, seconds, least):
+  """(state, steps taken, seconds they took), for about `seconds`.
+
+  Waits as the loop of `train.py` does: for the step before, on CPU for each.
+  """
+  on_cpu, previous = jax.default_backend() == 'cpu', None
   count, start = 0, time.monotonic()
-  while (spent := time.monotonic() - start) < seconds:
-    next(iterator)
+  while time.monotonic() - start < seconds or count < least:
+    state, scalars, _ = step(state, next(batches))
+    jax.block_until_ready(state if on_cpu else previous)
+    previous = scalars
     count += 1
-  return count, spent
+  jax.block_until_ready(state)
+  return state, count, time.monotonic() - start

@@ -1,4 +1,4 @@
-"""The cases `step`, `memory` and `embed` of `benchmark.py`: a batch."""
+"""The cases `step` and `embed` of `benchmark.py`: one batch on the devices."""
 
 import ast
 import functools
@@ -55,8 +55,8 @@ def step_case(options):
   meanwhile. `input_ms` is one thread making a batch, `transfer_ms` its way to
   the devices.
   """
-  mesh = _mesh(options)
-  _, make, state, step = _prepare(options, mesh)
+  mesh = make_mesh(options)
+  _, make, state, step = prepare(options, mesh)
   place = functools.partial(sharding.shard_batch, mesh=mesh)
   compile_seconds, step = benchmark_common.seconds(
     lambda: step.lower(state, place(make(0))).compile()
@@ -83,52 +83,61 @@ def step_case(options):
   }
 
 
-def memory_case(options):
-  """Memory of one training step at this batch, which need not fit.
+def prepare(options, mesh):
+  """(network, step number -> batch, first state, jitted step) of `--step`."""
+  config, name, function = settings(options.step, options.sequences, options)
+  for setting in options.setting:
+    key, _, value = setting.partition('=')
+    if key not in config.model or not value:
+      raise errors.UserError(
+        f'expected KEY=VALUE of {config.model.name} with a key out of '
+        f'{", ".join(config.model)}, found {setting}; change --setting'
+      )
+    config.model[key] = ast.literal_eval(value)
+  make_state, step = training(config, config[name], function, mesh)
+  model = factory.make_model(config.model)
+  return model, _batch_function(config, name), make_state(), step
 
-  `kept_gb` is what the forward pass of the (online) network keeps for the
-  gradient, found by tracing: the same for every device, without the savings of
-  a compiler that fuses; what one block (`remat`) or one part (`microbatches`)
-  holds while it is computed again comes on top. `temporary_gb` is what the step
-  compiled for this device asks for besides state and batch, over all devices
-  (a CPU computes in float32).
+
+def settings(step, clips, options):
+  """(config, name of the stage, function) of one of `STEPS`.
+
+  Args:
+    step: its name.
+    clips: in a batch.
+    options: of the command line; `frames` and `dtype` are read.
   """
-  mesh = _mesh(options)
-  model, make, state, step = _prepare(options, mesh)
-  batch = make(0)
-  apply = model.apply
-  clips = [batch[name] for name in ('clip', 'clip_1') if name in batch][0]
-  shape = (*clips.shape[:3], 44)
-  if 'clip' not in batch:
-    shape = (shape[0], 2, *shape[1:])
-    apply = functools.partial(apply, method='online_views')
-  else:
-    apply = functools.partial(apply, train=True)
+  config = _config(step.removesuffix('_triplet'), options)
+  name, function, _ = STEPS[step]
+  stage = config[name]
+  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
+  if step == 'gaitssb':
+    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+    stage.infonce_target = 'online'
+  subjects = _subjects(clips)
+  stage.batch_subjects = subjects
+  stage.batch_sequences = clips // subjects
+  stage.frames = options.frames
+  return config, name, function
 
-  def backward(params, stats, clips):
-    run = lambda params: apply(
-      {'params': params, 'batch_stats': stats}, clips, mutable=['batch_stats']
+
+def training(config, stage, function, mesh):
+  """(what makes the state before the first step, the jitted step)."""
+  model = factory.make_model(config.model)
+  optimizer = optimizers.make_optimizer(stage)
+
+  def make_state():
+    state = states.create_state(
+      states.init_variables(model, jax.random.key(0), config.model.crop_width),
+      optimizer,
+      () if stage.objective == 'supervised' else model.target_modules,
     )
-    return jax.vjp(run, params)[1]
+    return jax.device_put(state, sharding.replicated(mesh))
 
-  kept = jax.eval_shape(
-    backward, state.params, state.batch_stats, np.zeros(shape, np.float32)
+  step = functools.partial(
+    function, model=model, optimizer=optimizer, config=config, stage=stage
   )
-  lowered = step.lower(state, sharding.shard_batch(batch, mesh))
-  compile_seconds, compiled = benchmark_common.seconds(lowered.compile)
-  temporary = compiled.memory_analysis().temp_size_in_bytes * mesh.size
-  bytes_kept = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(kept))
-  yield {
-    'step': options.step,
-    'setting': options.setting,
-    'kept_gb': round(bytes_kept / 1e9, 2),
-    'temporary_gb': round(temporary / 1e9, 2),
-    'sequences': options.sequences,
-    'frames': options.frames,
-    'dtype': options.dtype,
-    'compile_seconds': round(compile_seconds, 1),
-    **benchmark_common.describe(mesh),
-  }
+  return make_state, sharding.compile_step(step, mesh)
 
 
 def embed_options(parser):
@@ -140,7 +149,7 @@ def embed_options(parser):
 
 def embed_case(options):
   """Frames a second of the forward pass: the trunk alone, and all of it."""
-  mesh = _mesh(options)
+  mesh = make_mesh(options)
   config = _config(options.model, options)
   model = factory.make_model(config.model)
   variables = jax.device_put(
@@ -177,32 +186,6 @@ def embed_case(options):
     }
 
 
-def _prepare(options, mesh):
-  """(model, step number -> batch, first state, jitted step) of `--step`."""
-  config = _config(options.step.removesuffix('_triplet'), options)
-  for setting in options.setting:
-    key, _, value = setting.partition('=')
-    if key not in config.model or not value:
-      raise errors.UserError(
-        f'expected KEY=VALUE of {config.model.name} with a key out of '
-        f'{", ".join(config.model)}, found {setting}; change --setting'
-      )
-    config.model[key] = ast.literal_eval(value)
-  name, function, _ = STEPS[options.step]
-  stage = config[name]
-  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
-  if options.step == 'gaitssb':
-    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
-    stage.infonce_target = 'online'
-  subjects = _subjects(options.sequences)
-  stage.batch_subjects = subjects
-  stage.batch_sequences = options.sequences // subjects
-  stage.frames = options.frames
-  model = factory.make_model(config.model)
-  state, step = _training(config, model, stage, function, mesh)
-  return model, _batch_function(config, name), state, step
-
-
 def _config(network, options):
   config = default.get_config()
   config.model = getattr(models, network)()
@@ -227,7 +210,7 @@ def _batch_options(parser):
   benchmark_beside.options(parser)
 
 
-def _mesh(options):
+def make_mesh(options):
   mesh = benchmark_common.make_mesh(options.devices)
   sharding.check_batch(options.sequences, mesh, '--sequences or --devices')
   return mesh
@@ -248,23 +231,6 @@ def _batch_function(config, name):
   train = splits.cut(found, config, 'train')
   subset = splits.training_rows(train, config, config[name])
   return input_pipeline.batch_function(train, subset, config, name)
-
-
-def _training(config, model, stage, function, mesh):
-  """(the state before the first step, the jitted step)."""
-  optimizer = optimizers.make_optimizer(stage)
-  state = states.create_state(
-    states.init_variables(model, jax.random.key(0), config.model.crop_width),
-    optimizer,
-    () if stage.objective == 'supervised' else model.target_modules,
-  )
-  step = functools.partial(
-    function, model=model, optimizer=optimizer, config=config, stage=stage
-  )
-  return (
-    jax.device_put(state, sharding.replicated(mesh)),
-    sharding.compile_step(step, mesh),
-  )
 
 
 def _rate(options, views, seconds, compile_seconds, mesh):

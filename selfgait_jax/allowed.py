@@ -7,7 +7,7 @@ from selfgait_jax.models import factory
 
 CHOICES = {
   'data.partition': ('standard', 'development'),
-  'data.loader': ('tfdata', 'array'),
+  'data.loader': ('tfdata', 'array', 'device'),
   'data.unlabelled_by': ('subject', 'sequence'),
   'data.labelled_by': ('subject', 'sequence'),
   'model.name': tuple(factory.MODELS),

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 import jax
 import numpy as np
+from absl import logging
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from selfgait_jax import errors
+
+HELD_SHARE = 0.5  # of free memory; the rest is for the step
 
 
 def use_all_cores(batches: Iterable[int] = ()) -> None:
@@ -70,6 +73,30 @@ def shard_batch(batch, mesh):
   return jax.tree.map(place, batch)
 
 
+def hold(arrays, mesh):
+  """NumPy arrays, the same on every host -> whole in every device's memory.
+
+  Raises:
+    errors.UserError: they would take more than `HELD_SHARE` of what is free;
+      a CPU does not say how much that is.
+  """
+  size = sum(array.nbytes for array in jax.tree.leaves(arrays)) / 1e9
+  for device in mesh.local_devices:
+    stats = device.memory_stats() or {}
+    if 'bytes_limit' in stats:
+      free = (stats['bytes_limit'] - stats['bytes_in_use']) / 1e9
+      if size > HELD_SHARE * free:
+        raise errors.UserError(
+          f'expected a data set of at most {HELD_SHARE * free:.2f} GB, '
+          f'{HELD_SHARE:.0%} of the free memory of {device}, found '
+          f'{size:.2f} GB; change config.data.loader'
+        )
+  logging.info('held in the memory of each device: %.3f GB of frames', size)
+  same = replicated(mesh)
+  place = lambda x: jax.make_array_from_process_local_data(same, x, x.shape)
+  return jax.tree.map(place, arrays)
+
+
 def gather(array: jax.Array) -> np.ndarray:
   """A global array on every host."""
   if jax.process_count() == 1:
@@ -86,6 +113,12 @@ def compile_step(step, mesh):
     out_shardings=(same, same, split),
     donate_argnums=0,
   )
+
+
+def compile_take(take, mesh):
+  """(what `hold` returned, batch) -> batch; every device makes its part."""
+  same, split = replicated(mesh), batch_sharded(mesh)
+  return jax.jit(take, in_shardings=(same, split), out_shardings=split)
 
 
 def compile_embed(step, mesh):

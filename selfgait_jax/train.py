@@ -13,6 +13,7 @@ from selfgait_jax import (
   evaluate,
   interruption,
   metrics,
+  placement,
   runs,
   sharding,
   steps,
@@ -60,6 +61,7 @@ def train(
   runs.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
+  place, store = placement.make_placement(config, sequences, subset, mesh)
 
   # Model, state and checkpoints.
   model = factory.make_model(config.model)
@@ -99,7 +101,13 @@ def train(
     )
   probe = evaluate.make_probe(config, sequences, model, mesh)
   watcher = watch.Watch(
-    config, stage_name, directory, first, probe, checkpoints.describe_latest
+    config,
+    stage_name,
+    directory,
+    first,
+    probe,
+    checkpoints.describe_latest,
+    store,
   )
   batches = input_pipeline.batches(
     sequences,
@@ -111,7 +119,7 @@ def train(
     (jax.process_index(), jax.process_count()),
   )
   try:
-    _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher)
+    _loop(config, stage, state, compiled, batches, place, checkpoints, watcher)
   finally:
     watcher.close()
     checkpoints.close()
@@ -132,7 +140,7 @@ def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   return last.is_dir()
 
 
-def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
+def _loop(config, stage, state, compiled, batches, place, checkpoints, watcher):
   """Order: step, measure, save.
 
   Checkpoint n holds n updates and all that was measured of them. Batch n is a
@@ -145,9 +153,7 @@ def _loop(config, stage, state, compiled, batches, mesh, checkpoints, watcher):
     for step, batch in enumerate(batches, int(state.step) + 1):
       kind = 'labelled' if 'label' in batch else 'label_free'
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
-        state, scalars, outputs = compiled[kind](
-          state, sharding.shard_batch(batch, mesh)
-        )
+        state, scalars, outputs = compiled[kind](state, place(batch))
       # One step behind: the device is never idle, the queue never long.
       jax.block_until_ready(state if on_cpu else previous)
       previous = scalars

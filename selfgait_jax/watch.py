@@ -8,6 +8,7 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import health, metrics, sharding
+from selfgait_jax.data import resident
 
 
 class Watch:
@@ -21,12 +22,17 @@ class Watch:
     first: int,
     probe,
     describe_latest,
+    store=None,
   ):
-    """`probe` is `evaluate.make_probe`'s; `describe_latest` names a folder."""
+    """`probe` is `evaluate.make_probe`'s; `describe_latest` names a folder.
+
+    With a `store` (data/resident.py) batches are numbers of its frames.
+    """
     stage = config[stage_name]
     self._log, self._name, self._stage = config.log, stage_name, stage
     self._directory, self._probe = directory, probe
     self._describe_latest, self._labelled = describe_latest, {}
+    self._store = store
     self._progress = metrics.Progress(first, stage.steps)
     # Of a resumed run: what it logged at its very first step.
     curves = metrics.read_curves(directory)
@@ -61,7 +67,7 @@ class Watch:
     if logged:
       self._write(step, scalars, outputs)
     if due(step - 1, self._log.images_every_steps):
-      self._writer.images(step, _pictures(batch))
+      self._writer.images(step, _pictures(batch, self._store))
     rank1 = None
     if self._probe and (final or due(step, self._log.probe_every_steps)):
       rank1 = self._measure(step, state)
@@ -133,10 +139,15 @@ def _count_frames(batch):
   return views * clips.shape[0] * clips.shape[1] * jax.process_count()
 
 
-def _pictures(batch):
+def _pictures(batch, store):
   """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
+  batch = {name: array[:4] for name, array in batch.items()}
+  if store is not None:
+    # This host's own copy: nothing here waits for the other hosts.
+    store = jax.tree.map(lambda x: x.addressable_data(0), store)
+    batch = jax.device_get(resident.take(store, batch))
   strips = {}
   for name in set(batch) - {'label', 'mask'}:
-    clips = np.moveaxis(batch[name][:4], 1, 2)  # [N, H, T, W]
+    clips = np.moveaxis(batch[name], 1, 2)  # [N, H, T, W]
     strips[name] = clips.reshape(*clips.shape[:2], -1, 1) / 255
   return strips

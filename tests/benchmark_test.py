@@ -75,6 +75,20 @@ def test_embed_beside_another_program(tmp_path):
     assert line['beside_frames_per_second'] == 8
 
 
+def test_input(tmp_path):
+  loaders = ('array', 'device')
+  status, lines, said = benchmark(
+    tmp_path, 'input', '--subjects=8', '--clips=4', '--frames=2',
+    '--seconds=0.1', *(f'--loader={loader}' for loader in loaders),
+  )  # fmt: skip
+  assert status == 0, said
+  assert tuple(line['loader'] for line in lines) == loaders
+  for line in lines:
+    assert line.keys() >= {'clips_per_second', 'step_ms', 'fed_ms', 'device'}
+    clips = line['clips_per_second'] * line['step_ms']
+    assert clips == pytest.approx(1e3 * 4, rel=0.05)
+
+
 def test_evaluate(tmp_path):
   status, lines, said = benchmark(
     tmp_path, 'evaluate', '--sequences=3', '--max_frames=2', '--repeats=1'

@@ -87,8 +87,15 @@ def run(arguments, **options):
 
 
 def last_line(stage_directory):
-  """The last line of `metrics.jsonl` but for what a clock says."""
-  lines = (stage_directory / 'metrics.jsonl').read_text().splitlines()
+  """The last of `lines`."""
+  return lines(stage_directory)[-1]
+
+
+def lines(stage_directory):
+  """What stands in `metrics.jsonl`, but for what a clock says."""
+  text = (stage_directory / 'metrics.jsonl').read_text()
   clocks = ('steps_per_second', 'frames_per_second', 'eta_seconds')
-  values = json.loads(lines[-1])
-  return {key: value for key, value in values.items() if key not in clocks}
+  return [
+    {key: value for key, value in json.loads(line).items() if key not in clocks}
+    for line in text.splitlines()
+  ]

@@ -1,14 +1,12 @@
 """Batches of uint8 clips to learn from, and of whole sequences to embed."""
 
-import atexit
-import collections
-import concurrent.futures
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import sampler, tensorflow_import
+from selfgait_jax.data import prefetching, resident, sampler
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
 
@@ -27,17 +25,27 @@ def batches(
 ) -> Iterator[dict[str, np.ndarray]]:
   """The batches of steps first_step, ..., last_step - 1, made ahead.
 
-  `data.loader` chooses who makes them, tf.data or NumPy threads. Batch t is a
-  function of the seed, the stage's name and t, whoever makes it, on however
+  `data.loader` chooses who makes them, tf.data or NumPy threads; for `device`
+  they are numbers of frames, which `resident.take` makes clips of. Batch t is
+  a function of the seed, the stage's name and t, whoever makes it, on however
   many workers. Args and errors are `batch_function`'s.
   """
-  make = batch_function(sequences, subset, config, stage_name, process_slice)
-  loaders = {'tfdata': _tfdata_batches, 'array': _thread_batches}
+  loaders = {
+    'tfdata': prefetching.tfdata_batches,
+    'array': prefetching.thread_batches,
+    'device': prefetching.thread_batches,
+  }
   if config.data.loader not in loaders:
     raise errors.UserError(
       f'expected config.data.loader to be one of {", ".join(loaders)}, found '
       f'{config.data.loader!r}; change config.data.loader'
     )
+  make_function = batch_function
+  if config.data.loader == 'device':
+    make_function = number_function
+    starts = resident.store_starts(sequences, subset)
+    sequences = dataclasses.replace(sequences, starts=starts)
+  make = make_function(sequences, subset, config, stage_name, process_slice)
   load = loaders[config.data.loader]
   steps = range(first_step, last_step)
   return load(make, steps, config.data.workers, config.data.prefetch)
@@ -71,6 +79,31 @@ def batch_function(
     errors.UserError: B is not divisible by the hosts, `synchronised_views` have
       no walk seen by two cameras, or no sequence is as long as an interval.
   """
+  number = number_function(sequences, subset, config, stage_name, process_slice)
+
+  def make(step):
+    batch = number(step)
+    for name in batch.keys() & set(resident.CLIPS):
+      numbers = batch[name]
+      batch[name] = sequences.frames[numbers]
+      batch[name][numbers < 0] = 0
+    return batch
+
+  return make
+
+
+def number_function(
+  sequences: SequenceSet,
+  subset: Subset,
+  config,
+  stage_name: str,
+  process_slice: tuple[int, int] = (0, 1),
+) -> Callable[[int], dict[str, np.ndarray]]:
+  """step -> which frames are the batch, a pure function that reads no frame.
+
+  As `batch_function`, but a clip is int32 [B, T], numbers of frames counted by
+  `sequences.starts`, and -1 for a frame of zeros.
+  """
   stage = config[stage_name]
   mine = _host_slice(stage, stage_name, *process_slice)
   unlabelled = labelled = None
@@ -88,17 +121,17 @@ def batch_function(
     fixed = sampler.fixed_positions(len(sequences), config.seed)
 
   def clips(rows, rng):
-    """This host's part: clips, uint8 [B, T, H, W], and their mask, if any."""
+    """This host's part: numbers, int32 [B, T], and their mask, if any."""
     lengths, mask = sequences.lengths[rows], None
     if fixed is not None:
       offsets = sampler.window(lengths, stage.frames, fixed[rows])
     else:
       offsets, mask = sampler.clip_frames(lengths, stage, rng, sizes)
-    found = sequences.frames[(sequences.starts[rows, None] + offsets)[mine]]
+    numbers = (sequences.starts[rows, None] + offsets)[mine].astype(np.int32)
     if mask is not None:
       mask = mask[mine]
-      found[~mask] = 0
-    return found, mask
+      numbers[~mask] = -1
+    return numbers, mask
 
   def make(step):
     rng = sampler.generator(config.seed, stage_name, step)
@@ -176,63 +209,6 @@ def bucket_lengths(lengths: np.ndarray) -> np.ndarray:
   for choice in reversed(choices):
     ends.append(choice[ends[-1]])
   return sizes[np.setdiff1d(ends, 0)]
-
-
-def _thread_batches(make, steps, workers, ahead):
-  """In order, from threads: NumPy leaves Python's lock while it copies."""
-  pool = concurrent.futures.ThreadPoolExecutor(workers)
-  waiting = collections.deque()
-  try:
-    for step in steps:
-      waiting.append(pool.submit(make, step))
-      if len(waiting) > ahead:
-        yield waiting.popleft().result()
-    while waiting:
-      yield waiting.popleft().result()
-  finally:
-    pool.shutdown(cancel_futures=True)
-
-
-def _tfdata_batches(make, steps, workers, ahead):
-  """In order, from tf.data, which holds nothing but the step's number."""
-  tf = tensorflow_import.import_tensorflow(
-    'config.data.loader=tfdata', 'set config.data.loader=array'
-  )
-  types = {name: tf.uint8 for name in ('clip', 'clip_1', 'clip_2')}
-  types |= {'label': tf.int32, 'mask': tf.bool}
-
-  def call(step):
-    # tf.data wants the same arrays at each step: an empty one stands for none.
-    batch = make(int(step))
-    return [
-      batch.get(name, np.zeros(0, kind.as_numpy_dtype))
-      for name, kind in types.items()
-    ]
-
-  dataset = (
-    tf.data.Dataset.range(steps.start, steps.stop)
-    .map(
-      lambda step: tf.numpy_function(call, [step], list(types.values())),
-      num_parallel_calls=workers,
-      deterministic=True,
-    )
-    .prefetch(ahead)
-  )
-  return _numpy_batches(dataset, tuple(types))
-
-
-def _numpy_batches(dataset, names):
-  # TensorFlow's threads must end before Python does: waiting for its lock,
-  # they would keep the process from ever exiting.
-  live = [dataset.as_numpy_iterator()]
-  atexit.register(live.clear)
-  try:
-    while (arrays := next(live[0], None)) is not None:
-      batch = zip(names, arrays, strict=True)
-      yield {name: array for name, array in batch if array.size}
-  finally:
-    live.clear()
-    atexit.unregister(live.clear)
 
 
 def _host_slice(stage, stage_name, index, count):

@@ -1,0 +1,211 @@
+"""Frames in device memory give the batches, and the runs, of other loaders."""
+
+import re
+import types
+
+import jax
+import numbered
+import numpy as np
+import pytest
+import small_run
+
+from configs import default
+from selfgait_jax import errors, sharding, watch
+from selfgait_jax.data import input_pipeline, resident, sequences, splits
+
+UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
+BATCH, FRAMES = 12, 6
+KINDS = [
+  ('two_view', {'pairs': 'same_clip'}),
+  ('two_view', {'pairs': 'same_sequence', 'frames_skip': 2}),
+  ('predictive', {'pairs': 'synchronised_views', 'views_per_batch': 2}),
+  ('joint', {'pairs': 'same_sequence', 'labelled_fraction': 0.5}),
+  ('supervised', {}),
+  ('supervised', UNFIXED),
+  ('supervised', {'frames_sampling': 'all'}),
+]
+
+
+def black_and_white(height=4, width=8):
+  """The names of `numbered.sequence_set` with random pixels of 0 and 255."""
+  found, rng = numbered.sequence_set(8), np.random.default_rng(0)
+  records = (
+    (*names, rng.integers(0, 2, (length, height, width), np.uint8) * 255)
+    for *names, length in zip(
+      found.subjects, found.conditions, found.views, found.lengths, strict=True
+    )
+  )
+  return sequences.from_records(records, found.name)
+
+
+FOUND = {'bits': black_and_white(), 'bytes': numbered.sequence_set(8)}
+
+
+def config_for(objective, changes, fraction=0.5):
+  config = default.get_config()
+  config.data.unlabelled_fraction = fraction
+  config.data.unlabelled_by = 'sequence'
+  stage = config.pretrain
+  stage.objective, stage.frames, stage.joint_every = objective, FRAMES, 2
+  stage.batch_subjects, stage.batch_sequences = 4, 3
+  stage.update(changes)
+  return config
+
+
+def batches(found, config, loader, first=0, **kwargs):
+  config.data.loader = loader
+  subset = splits.training_rows(found, config, config.pretrain)
+  return list(
+    input_pipeline.batches(
+      found, subset, config, 'pretrain', first, 4, **kwargs
+    )
+  )
+
+
+def make_store(found, config, devices=4):
+  subset = splits.training_rows(found, config, config.pretrain)
+  mesh = sharding.make_mesh(jax.devices()[:devices])
+  return sharding.hold(resident.pack(found, subset), mesh), mesh
+
+
+@pytest.mark.parametrize('kind', FOUND)
+@pytest.mark.parametrize('objective, changes', KINDS)
+def test_the_batches_of_the_other_loader(kind, objective, changes):
+  config = config_for(objective, changes)
+  assert_same_batches(FOUND[kind], config, kind)
+
+
+def test_the_one_window_of_each_sequence():
+  config = config_for('two_view', {'pairs': 'same_sequence'})
+  config.reference.window = True
+  assert_same_batches(FOUND['bits'], config, 'bits')
+
+
+def assert_same_batches(found, config, kind):
+  store, mesh = make_store(found, config)
+  assert store.keys() == {kind}
+  take = sharding.compile_take(resident.take, mesh)
+  expected = batches(found, config, 'array')
+  numbers = batches(found, config, 'device')
+  assert len(numbers) == len(expected) == 4
+  for batch, clips in zip(numbers, expected, strict=True):
+    assert batch.keys() == clips.keys()
+    taken = take(store, sharding.shard_batch(batch, mesh))
+    for name, array in clips.items():
+      np.testing.assert_array_equal(taken[name], array)
+      assert taken[name].dtype == array.dtype
+      assert taken[name].sharding == sharding.batch_sharded(mesh)
+    if 'mask' in clips:
+      assert not clips['clip'][~clips['mask']].any()
+
+
+def test_hosts_share_a_batch_and_a_restart_changes_nothing():
+  config = config_for('supervised', UNFIXED)
+  whole = batches(FOUND['bits'], config, 'device')
+  later = batches(FOUND['bits'], config, 'device', first=2)
+  jax.tree.map(np.testing.assert_array_equal, whole[2:], later)
+  parts = [
+    batches(FOUND['bits'], config, 'device', process_slice=(i, 4))
+    for i in range(4)
+  ]
+  joined = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+  jax.tree.map(np.testing.assert_array_equal, whole, joined)
+
+
+def test_only_the_frames_of_the_stage_are_held():
+  found = FOUND['bytes']
+  half = config_for('two_view', {})
+  subset = splits.training_rows(found, half, half.pretrain)
+  frames = resident.pack(found, subset)['bytes']
+  lengths = found.lengths[subset.unlabelled]
+  assert len(frames) == lengths.sum() < 0.7 * len(found.frames)
+  everything = config_for('two_view', {}, fraction=1.0)
+  subset = splits.training_rows(found, everything, everything.pretrain)
+  frames = resident.pack(found, subset)['bytes']
+  assert np.shares_memory(frames, found.frames) and len(frames) == len(
+    found.frames
+  )
+
+
+@pytest.mark.parametrize('pixel', [1, 254])
+def test_one_grey_pixel_is_kept(pixel):
+  found = black_and_white()
+  found.frames[-1, 0, 0] = pixel
+  config = config_for('two_view', {}, fraction=1.0)
+  assert_same_batches(found, config, 'bytes')
+
+
+@pytest.mark.parametrize('kind', FOUND)
+def test_each_device_takes_its_own_part(kind):
+  """Its program has neither the whole batch nor what another device took."""
+  found, config = black_and_white(64, 64), config_for('two_view', {})
+  if kind == 'bytes':
+    found.frames[::2] //= 2
+  store, mesh = make_store(found, config)
+  batch = sharding.shard_batch(batches(found, config, 'device')[0], mesh)
+  program = sharding.compile_take(resident.take, mesh)
+  program = program.lower(store, batch).compile()
+  assert not re.search(r' (all|collective|reduce)-[\w-]+\(', program.as_text())
+  size = program.memory_analysis()
+  own = 2 * BATCH // 4 * FRAMES * 64 * 64
+  assert size.output_size_in_bytes < 1.01 * own
+  assert size.temp_size_in_bytes < 0.5 * own
+
+
+def test_too_large_for_the_devices():
+  device = types.SimpleNamespace(
+    memory_stats=lambda: {'bytes_limit': 5 * 10**9, 'bytes_in_use': 10**9}
+  )
+  mesh = types.SimpleNamespace(local_devices=[device])
+  frames = np.broadcast_to(np.uint8(0), (2001, 1000, 1000))
+  words = r'at most 2.00 GB, 50% .*found 2.00 GB; change config.data.loader'
+  with pytest.raises(errors.UserError, match=words):
+    sharding.hold({'bytes': frames}, mesh)
+
+
+def test_pictures_and_frames_counted_are_the_same():
+  config = config_for('supervised', UNFIXED)
+  found = FOUND['bits']
+  store, _ = make_store(found, config)
+  (clips, *_), (numbers, *_) = (
+    batches(found, config, loader) for loader in ('array', 'device')
+  )
+  expected, pictures = (
+    watch._pictures(clips, None),
+    watch._pictures(numbers, store),
+  )
+  jax.tree.map(np.testing.assert_array_equal, expected, pictures)
+  assert expected['clip'].any()
+  del clips['mask'], numbers['mask']
+  assert watch._count_frames(clips) == watch._count_frames(numbers)
+
+
+@pytest.mark.parametrize(
+  'loaders, stages',
+  [
+    (('array', 'device'), ('pretrain',)),
+    pytest.param(
+      ('array', 'device', 'tfdata'),
+      ('pretrain', 'finetune'),
+      marks=pytest.mark.slow,
+    ),
+  ],
+)
+def test_runs_measure_the_same_whoever_loads(
+  loaders, stages, packed_file, tmp_path
+):
+  """To the last digit; the loss is logged at each step."""
+  curves = []
+  for loader in loaders:
+    arguments = small_run.overrides(
+      packed_file,
+      tmp_path / loader,
+      f'stages={",".join(stages)}',
+      f'data.loader={loader}',
+      'log.images_every_steps=2',
+    )
+    small_run.run(arguments, tensorflow=loader == 'tfdata')
+    folder = tmp_path / loader
+    curves.append([small_run.lines(folder / stage) for stage in stages])
+  assert [len(lines) for lines in curves[0]] == [4] * len(stages)
+  assert all(found == curves[0] for found in curves)
