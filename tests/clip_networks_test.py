@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import random_networks
+from random_networks import UNOPTIMISED
 
 from configs import models
 from selfgait_jax import errors
@@ -27,7 +29,6 @@ SMALL = dict(widths=(2, 3, 4, 5), bins=(16,), embedding_dim=6, classes=5)
 LARGE = dict(widths=(32, 64, 128, 256), halving=1)
 DEEP = dict(layers=(1, 4, 4, 1), classes=3000)
 LENGTHS = (1, 2, 3, 5, 7)
-UNOPTIMISED = {'xla_backend_optimization_level': 0}
 
 
 def _model(name, **settings):
@@ -44,23 +45,7 @@ def _model(name, **settings):
 def _network(name):
   """(model, random variables, compiled evaluation of what `_clips` gives)."""
   model = _model(name)
-  rng = np.random.default_rng(0)
-  variables = jax.tree_util.tree_map_with_path(
-    lambda path, x: _draw(path[-1].key, x.shape, rng),
-    states.variable_shapes(model, 8),
-  )
-  apply = jax.jit(model.apply, compiler_options=UNOPTIMISED)
-  return model, variables, functools.partial(apply, variables)
-
-
-def _draw(name, shape, rng):
-  """Statistics included: as initialised many effects cancel."""
-  noise = rng.standard_normal(shape, np.float32)
-  if name == 'kernel':
-    return noise * np.float32((2 / np.prod(shape[:-1])) ** 0.5)
-  if name in ('scale', 'var', 'power'):
-    return np.float32(0.5) + abs(noise)
-  return noise * np.float32(0.3)
+  return model, *random_networks.draw(model, crop_width=8)
 
 
 def _clips(batch=5, seed=0):

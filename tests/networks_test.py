@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import random_networks
+from random_networks import UNOPTIMISED
 
 from configs import models
 from selfgait_jax import state as states
 from selfgait_jax.models import factory, resnet
-
-UNOPTIMISED = {'xla_backend_optimization_level': 0}
 
 RESIDUAL = {'widths': (4, 4, 8, 8), 'layers': (1, 2, 1, 1)}
 # Small ones of every network that sees frame by frame.
@@ -47,25 +47,7 @@ def _small(name):
   section = getattr(models, name)()
   section.update(SMALL[name])
   model = factory.make_model(section)
-  rng = np.random.default_rng(0)
-  variables = jax.tree_util.tree_map_with_path(
-    lambda path, x: _draw(path[-1].key, x.shape, rng),
-    states.variable_shapes(model, 44),
-  )
-  apply = jax.jit(model.apply, compiler_options=UNOPTIMISED)
-  return model, variables, functools.partial(apply, variables)
-
-
-def _draw(name, shape, rng):
-  """Values that keep features alive through the depth of the network."""
-  noise = rng.standard_normal(shape, np.float32)
-  return {
-    'kernel': lambda: noise * (2 / np.prod(shape[:-1])) ** 0.5,
-    'scale': lambda: 1 + noise / 10,
-    'bias': lambda: noise / 10,
-    'mean': lambda: noise / 10,
-    'var': lambda: (1 + abs(noise)) / 2,
-  }[name]().astype(np.float32)
+  return model, *random_networks.draw(model)
 
 
 @pytest.fixture(scope='module')
