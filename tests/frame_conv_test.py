@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from selfgait_jax import sharding
+from selfgait_jax.models import frame_conv
 from selfgait_jax.models.frame_conv import FrameConv, convolve
 
 XAVIER = nn.initializers.glorot_uniform()
@@ -16,15 +17,19 @@ UNOPTIMISED = {'xla_backend_optimization_level': 0}
 @pytest.mark.parametrize(
   'images, channels, size, strides, split',
   [
-    (8, 3, 3, 1, True),  # on four devices, two images a step
+    (8, 4, 3, 1, True),  # on four devices, two images a step; wide
+    (8, 3, 3, 1, True),
     (4, 3, 3, 2, True),
     (3, 2, 5, 1, False),  # more devices than images
     (2, 1, 5, 2, False),
     (2, 3, 1, 2, False),
   ],
 )
-def test_gradients_are_autodiffs(images, channels, size, strides, split):
+def test_gradients_are_autodiffs(
+  images, channels, size, strides, split, monkeypatch
+):
   """In float64, of maps with an odd and an even side."""
+  monkeypatch.setattr(frame_conv, 'WIDE', 4)
   rng = np.random.default_rng(0)
   x = rng.standard_normal((images, 6, 5, channels))
   kernel = rng.standard_normal((size, size, channels, 4))
