@@ -13,6 +13,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
 import benchmark_beside
 import benchmark_input
 import benchmark_recognition
+import benchmark_scaling
 import benchmark_steps
 
 from selfgait_jax import errors
@@ -29,6 +30,11 @@ CASES = {  # name: (its options, itself)
     benchmark_recognition.search_options,
     benchmark_recognition.search_case,
   ),
+  'scaling': (
+    benchmark_scaling.scaling_options,
+    benchmark_scaling.scaling_case,
+  ),
+  'count': (benchmark_scaling.count_options, benchmark_scaling.count_case),
 }
 
 

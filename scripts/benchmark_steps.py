@@ -48,19 +48,7 @@ def step_case(options):
   the devices.
   """
   mesh = _mesh(options)
-  config = _config(options.step.removesuffix('_triplet'), options)
-  name, function, views = STEPS[options.step]
-  stage = config[name]
-  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
-  if options.step == 'gaitssb':
-    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
-    stage.infonce_target = 'online'
-  subjects = _subjects(options.sequences)
-  stage.batch_subjects = subjects
-  stage.batch_sequences = options.sequences // subjects
-  stage.frames = options.frames
-  make = _batch_function(config, name)
-  state, step = _training(config, stage, function, mesh)
+  state, step, make, views = training_step(options, mesh)
   place = functools.partial(sharding.shard_batch, mesh=mesh)
   compile_seconds, step = benchmark_common.seconds(
     lambda: step.lower(state, place(make(0))).compile()
@@ -83,6 +71,28 @@ def step_case(options):
       zip(('input_ms', 'transfer_ms', 'step_ms'), milliseconds, strict=True)
     ),
   }
+
+
+def training_step(options, mesh):
+  """What `--step` names, in the sizes of the options.
+
+  Returns:
+    The state before the first step, the jitted step, a function number ->
+    batch (NumPy, this process's part), and how often a frame is seen.
+  """
+  config = _config(options.step.removesuffix('_triplet'), options)
+  name, function, views = STEPS[options.step]
+  stage = config[name]
+  stage.cross_entropy_weight = float(config.model.get('classes', 0) > 0)
+  if options.step == 'gaitssb':
+    stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+    stage.infonce_target = 'online'
+  subjects = _subjects(options.sequences)
+  stage.batch_subjects = subjects
+  stage.batch_sequences = options.sequences // subjects
+  stage.frames = options.frames
+  make = _batch_function(config, name)
+  return *_training(config, stage, function, mesh), make, views
 
 
 def embed_options(parser):
@@ -175,7 +185,8 @@ def _batch_function(config, name):
   )
   train = splits.cut(found, config, 'train')
   subset = splits.training_rows(train, config, config[name])
-  return input_pipeline.batch_function(train, subset, config, name)
+  part = jax.process_index(), jax.process_count()
+  return input_pipeline.batch_function(train, subset, config, name, part)
 
 
 def _training(config, stage, function, mesh):
