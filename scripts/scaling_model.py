@@ -170,7 +170,8 @@ def limits_table(step):
       for devices in DEVICES[1:]:
         clips = [m for m in range(1, 1025) if good(devices, m)]
         cells.append(f'{clips[0]} to {clips[-1]}' if clips else 'never')
-      most = max(n for n in range(1, 129) if good(n, BATCH / n, True))
+      shares = [2**power for power in range(8)]  # of 128 clips
+      most = max(n for n in shares if good(n, BATCH // n, True))
       yield f'| {chip.name} | {" | ".join(cells)} | up to {most} |'
 
 

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import types
 
-import pytest
-
-ROOT = pathlib.Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / 'scripts'))
-
 import benchmark_scaling
+import jax
+import pytest
 import scaling_model
 
+from configs import models
+from selfgait_jax import state as states
+from selfgait_jax.models import factory
+
+ROOT = pathlib.Path(__file__).parents[1]
 POD = ROOT / 'scripts' / 'run_tpu_pod.sh'
 GIVEN = ['--name=slice', '--zone=europe-west4-b', '--project=gait']
 ARGUMENTS = ['--config=configs/casiab.py', '--workdir=/mnt/gait/a b']
@@ -46,17 +48,13 @@ def test_a_row_of_the_model_by_hand():
 
 
 def test_the_models_counts_are_those_of_our_networks():
-  from configs import models
-  from selfgait_jax import state as states
-  from selfgait_jax.models import factory
-
   for step, name in (
     (scaling_model.SELFGAIT, 'selfgait'),
     (scaling_model.DEEPGAIT, 'deepgaitv2'),
   ):
     settings = getattr(models, name)()
     shapes = states.variable_shapes(factory.make_model(settings), 44)
-    sizes = [x.size for x in states.jax.tree.leaves(shapes['params'])]
+    sizes = [x.size for x in jax.tree.leaves(shapes['params'])]
     assert step.gradient == 4 * sum(sizes)
 
 
@@ -155,6 +153,13 @@ def test_scaling_that_cannot_be_run_ends_with_a_sentence():
   assert ended.returncode == 2 and 'with commas between' in ended.stderr
 
 
+def stub(path, text):
+  """A program of the name, for a launch script to find."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(f'#!/usr/bin/env bash\n{text}\n')
+  path.chmod(0o755)
+
+
 def test_launch_scripts_are_shell():
   for name in ('run_tpu_pod.sh', 'slurm_example.sh'):
     ended = program('bash', '-n', ROOT / 'scripts' / name)
@@ -164,19 +169,36 @@ def test_launch_scripts_are_shell():
 def test_tpu_pod_says_what_it_would_run():
   ended = program('bash', POD, *GIVEN, '--dry-run', '--', *ARGUMENTS)
   assert ended.returncode == 0, ended.stderr
-  copy, install, run = ended.stdout.splitlines()
+  archive, copy, install, run = ended.stdout.splitlines()
+  assert archive.startswith('git ') and ' archive ' in archive
   for line in (copy, install, run):
-    assert 'slice' in line and '--worker=all' in line
-    assert '--zone=europe-west4-b' in line and '--project=gait' in line
+    assert line.startswith('gcloud compute tpus tpu-vm ')
+    for word in ('slice', '--worker=all', '--zone=europe-west4-b'):
+      assert word in line
+    assert '--project=gait' in line
   assert ' scp ' in copy and ' ssh ' in install and ' ssh ' in run
-  assert 'jax\\[tpu\\]' in install and 'requirements.txt' in install
-  # What a worker's shell reads is what was given here, blank included.
-  words = program('bash', '-c', f'printf "%s\\n" {run}').stdout.splitlines()
-  command = next(word for word in words if word.startswith('--command='))
-  inner = command.removeprefix('--command=')
-  said = program('bash', '-c', f'python() {{ :; }}; set -- {inner.split("main ")[1]}; printf "%s\\n" "$@"')
-  assert said.stdout.splitlines()[:2] == ARGUMENTS
-  assert '--config.distributed=on' in inner
+  assert 'requirements.txt' in install and 'selfgait_jax.main' in run
+
+
+@pytest.mark.parametrize('status', [0, 3])
+def test_tpu_pod_on_this_machine_as_a_worker(status, tmp_path):
+  worker = tmp_path / 'worker'
+  (worker / 'selfgait_jax').mkdir(parents=True)
+  stub(
+    tmp_path / 'gcloud',
+    f'cd {worker}; last=${{!#}}; exec bash -c "${{last#--command=}}"',
+  )
+  say = f'printf "<%s>\\n" "$@"; exit {status}'
+  stub(worker / 'selfgait_venv' / 'bin' / 'python', say)
+  path = f'{tmp_path}:{os.environ["PATH"]}'
+  ended = program(
+    'bash', POD, *GIVEN, '--no-setup', '--', *ARGUMENTS, PATH=path
+  )
+  assert ended.returncode == status
+  words = ['-m', 'selfgait_jax.main', *ARGUMENTS, '--config.distributed=on']
+  said = [f'<{word}>' for word in words]
+  assert (worker / 'selfgait_jax.log').read_text().splitlines() == said
+  assert ended.stdout.splitlines() == said
 
 
 def test_tpu_pod_without_copy_and_install():
@@ -208,3 +230,29 @@ def test_tpu_pod_help():
   assert ended.returncode == 0
   for word in ('--name', '--zone', '--dry-run', '--no-setup', '--workdir'):
     assert word in ended.stdout
+
+
+@pytest.mark.parametrize(
+  'found, status, said',
+  [(False, 0, 'requeue 7'), (True, 0, ''), (False, 3, '')],
+)
+def test_slurm_job_comes_back_until_there_is_a_result(
+  found, status, said, tmp_path
+):
+  """A stopped run ends well and without a result; a bad end stays one."""
+  stub(
+    tmp_path / 'srun',
+    f'printf "%s\\n" "$@" > {tmp_path}/srun.txt; exit {status}',
+  )
+  stub(tmp_path / 'scontrol', 'echo "$@"')
+  if found:
+    (tmp_path / 'results.json').touch()
+  ended = program(
+    'bash', ROOT / 'scripts' / 'slurm_example.sh',
+    PATH=f'{tmp_path}:{os.environ["PATH"]}', WORKDIR=str(tmp_path),
+    SLURM_SUBMIT_DIR=str(ROOT), SLURM_JOB_ID='7',
+  )  # fmt: skip
+  assert ended.returncode == status, ended.stderr
+  assert ended.stdout.strip() == said
+  asked = (tmp_path / 'srun.txt').read_text().splitlines()
+  assert 'selfgait_jax.main' in asked and f'--workdir={tmp_path}' in asked
