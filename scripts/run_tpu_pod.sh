@@ -88,7 +88,8 @@ fi
 
 printf -v arguments '%q ' "$@" --config.distributed=on
 # It goes on if the connection ends; what it says is shown until then.
-main="cd selfgait_jax; nohup ../selfgait_venv/bin/python -m selfgait_jax.main \
-$arguments > ../selfgait_jax.log 2>&1 & started=\$!; \
+main="cd selfgait_jax; : > ../selfgait_jax.log; \
+nohup ../selfgait_venv/bin/python -m selfgait_jax.main \
+$arguments >> ../selfgait_jax.log 2>&1 & started=\$!; \
 tail --pid=\$started -n +1 -F ../selfgait_jax.log; wait \$started"
 run gcloud compute tpus tpu-vm ssh "$name" "${where[@]}" "--command=$main"
