@@ -28,6 +28,7 @@ def program(*command, **environment):
     capture_output=True,
     text=True,
     env=os.environ | environment,
+    timeout=300,
   )
 
 
