@@ -14,6 +14,7 @@ import benchmark_beside
 import benchmark_input
 import benchmark_memory
 import benchmark_recognition
+import benchmark_scaling
 import benchmark_steps
 
 from selfgait_jax import errors
@@ -31,6 +32,11 @@ CASES = {  # name: (its options, itself)
     benchmark_recognition.search_options,
     benchmark_recognition.search_case,
   ),
+  'scaling': (
+    benchmark_scaling.scaling_options,
+    benchmark_scaling.scaling_case,
+  ),
+  'count': (benchmark_scaling.count_options, benchmark_scaling.count_case),
 }
 
 

@@ -1,6 +1,7 @@
 """What the cases of `benchmark.py` share: devices, data and memory."""
 
 import argparse
+import os
 import resource
 import statistics
 import sys
@@ -36,11 +37,20 @@ def device_options(parser):
 
 
 def make_mesh(wanted: int) -> jax.sharding.Mesh:
-  """Over so many devices, or all for 0; before JAX has started."""
+  """Over so many devices, or all for 0; before JAX has started.
+
+  One of several processes (`benchmark.py scaling` sets JAX_NUM_PROCESSES and
+  the rest) joins the others; `wanted` counts the devices of all.
+  """
+  processes = int(os.environ.get('JAX_NUM_PROCESSES', 1))
   if wanted:
-    jax.config.update('jax_num_cpu_devices', wanted)
+    jax.config.update('jax_num_cpu_devices', wanted // processes)
   else:
     sharding.use_all_cores()
+  if processes > 1:
+    address = os.environ['JAX_COORDINATOR_ADDRESS']
+    number = int(os.environ['JAX_PROCESS_ID'])
+    jax.distributed.initialize(address, processes, number)
   found = jax.devices()
   if wanted > len(found):
     raise errors.UserError(
@@ -51,7 +61,7 @@ def make_mesh(wanted: int) -> jax.sharding.Mesh:
 
 def describe(mesh) -> dict:
   """The devices and the memory of the run so far, for a JSON line."""
-  device = mesh.devices.flat[0]
+  device = mesh.local_devices[0]
   return {
     'device': device.device_kind,
     'devices': mesh.size,

@@ -30,6 +30,11 @@ STEPS |= {
 
 
 def step_options(parser):
+  network_options(parser)
+  _batch_options(parser)
+
+
+def network_options(parser):
   parser.add_argument(
     '--step',
     choices=STEPS,
@@ -44,7 +49,6 @@ def step_options(parser):
     metavar='KEY=VALUE',
     help='of the network, e.g. remat=True or microbatches=4; can be repeated',
   )
-  _batch_options(parser)
 
 
 def step_case(options):
@@ -230,7 +234,8 @@ def _batch_function(config, name):
   )
   train = splits.cut(found, config, 'train')
   subset = splits.training_rows(train, config, config[name])
-  return input_pipeline.batch_function(train, subset, config, name)
+  part = jax.process_index(), jax.process_count()
+  return input_pipeline.batch_function(train, subset, config, name, part)
 
 
 def _rate(options, views, seconds, compile_seconds, mesh):

@@ -1,0 +1,194 @@
+"""Step time and efficiency on many devices, on paper: docs/scaling.md's tables.
+
+  python scripts/scaling_model.py
+
+No JAX and no device: counts of our own steps (`benchmark.py count`), published
+rates of chips and links, and the assumptions named below.
+"""
+
+import dataclasses
+import math
+
+DEVICES = (1, 8, 64, 512)
+BATCH = 128  # clips, published: 8 subjects x 16 sequences of 30 frames
+# Assumptions: the shares of a chip's and of its links' peak that are reached,
+# seconds of a hop between two chips, and of a message between hosts besides.
+FRACTIONS, LINK_SHARE, HOP, LAUNCH = (0.2, 0.4), 0.7, 1e-6, 10e-6
+# A pass of the triplet count over scores [P, B, B] reads and writes the int32
+# counts and reads the float32 scores; there are B passes.
+TRIPLET_BYTES = 12
+EXACT = 6  # bfloat16 passes of a float32 product
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+  """Of a training step, from `benchmark.py count --step=NAME`."""
+
+  name: str
+  flop: float  # a clip of 30 frames
+  gradient: int  # bytes: parameters x 4
+  small: int  # collectives a step besides the gradient's, on the critical path
+  parts: int = 0  # of the embeddings that the triplet loss compares; 0: none
+  features: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+  """Published rates, one way, in FLOP/s and bytes/s."""
+
+  name: str
+  flops: float  # bfloat16, dense
+  memory: float
+  inner: float  # a chip's links to its group
+  group: int  # chips that these links join
+  outer: float  # a chip's share of the network between groups
+  torus: int  # axes; 0: a switch
+
+
+SELFGAIT = Step('SelfGait, two views', 6.188e12 / 128, 4 * 2206944, 12)
+DEEPGAIT = Step(
+  'DeepGaitV2-P3D', 30.041e12 / 128, 4 * 8339392, 46, parts=16, features=256
+)
+V5E = Chip('TPU v5e', 197e12, 819e9, 200e9, 256, 3.125e9, torus=2)
+V5P = Chip('TPU v5p', 459e12, 2765e9, 600e9, 8960, 6.25e9, torus=3)
+H200 = Chip('H200', 989e12, 4800e9, 450e9, 8, 50e9, torus=0)
+CHIPS = V5E, V5P, H200
+
+
+def all_reduce(chip: Chip, devices: int, size: float) -> float:
+  """Seconds: a ring in each group, then one between groups, on shards."""
+  inside = min(devices, chip.group)
+  groups = math.ceil(devices / inside)
+  share = LINK_SHARE
+  seconds = 2 * (inside - 1) / inside * size / (share * chip.inner)
+  seconds += 2 * (groups - 1) / groups * size / inside / (share * chip.outer)
+  return seconds + latency(chip, devices)
+
+
+def latency(chip: Chip, devices: int) -> float:
+  """Seconds of a collective without content."""
+  if devices == 1:
+    return 0.0
+  inside = min(devices, chip.group)
+  groups = math.ceil(devices / inside)
+  if chip.torus:  # there and back, half way round each axis
+    hops = chip.torus * inside ** (1 / chip.torus)
+    return HOP * hops + (LAUNCH * math.log2(groups) if groups > 1 else 0)
+  return LAUNCH + 2 * HOP * math.log2(devices)  # a tree, there and back
+
+
+def step_seconds(step, chip, devices, clips, fraction, overlap) -> dict:
+  """Seconds of a step of `clips` clips a device, by part.
+
+  Args:
+    fraction: of the chip's peak that the network reaches.
+    overlap: the gradient's all-reduce runs behind the backward pass, two
+      thirds of the compute.
+  """
+  compute = step.flop * clips / (fraction * chip.flops)
+  batch = clips * devices
+  triplets = exchange = 0.0
+  if step.parts:
+    scores = step.parts * clips * batch  # a device's rows of [P, B, B]
+    triplets = TRIPLET_BYTES * scores * batch / chip.memory
+    flop = EXACT * 6 * scores * step.features  # forward and backward
+    triplets += flop / (fraction * chip.flops)
+    # Embeddings gathered forward and backward, their gradients summed.
+    rows = 4 * step.parts * step.features * batch
+    exchange = 2 * all_reduce(chip, devices, rows)
+  gradient = all_reduce(chip, devices, step.gradient)
+  if overlap:
+    gradient = max(0.0, gradient - 2 / 3 * compute)
+  small = step.small * latency(chip, devices)
+  parts = {
+    'compute': compute,
+    'gradient': gradient,
+    'small': small + exchange,
+    'triplets': triplets,
+  }
+  return parts | {'total': sum(parts.values())}
+
+
+def efficiency(step, chip, devices, clips, fraction, overlap, strong=False):
+  """Clips a second and device over those of one device.
+
+  `clips` are a device's; for strong scaling one device has all of them.
+  """
+  args = fraction, overlap
+  alone = clips * devices if strong else clips
+  one = step_seconds(step, chip, 1, alone, *args)['total'] / alone
+  return one * clips / step_seconds(step, chip, devices, clips, *args)['total']
+
+
+def efficiency_table(step):
+  """Milliseconds on 1, 8, 64, 512 devices; efficiency (%) on the last three."""
+  low, high = FRACTIONS
+  shown = (high, False), (high, True), (low, False)
+  yield '| chip | clips | ms, 40 % | 40 % | 40 %, overlap | 20 % |'
+  yield '| --- | --- | --- | --- | --- | --- |'
+  for chip in CHIPS:
+    for title, clips in (
+      ('128 a device', [BATCH] * 4),
+      ('16 a device', [16] * 4),
+      ('128 in all', [BATCH // devices for devices in DEVICES]),
+    ):
+      strong = title.endswith('all')
+      sizes = [(n, m) for n, m in zip(DEVICES, clips, strict=True) if m]
+      steps = [step_seconds(step, chip, *size, *shown[0]) for size in sizes]
+      cells = [_cell(1e3 * split['total'] for split in steps)] + [
+        _cell(
+          100 * efficiency(step, chip, *size, *how, strong)
+          for size in sizes[1:]
+        )
+        for how in shown
+      ]
+      yield f'| {chip.name} | {title} | {" | ".join(cells)} |'
+
+
+def parts_table(step):
+  """Milliseconds of a step's parts at 16 clips a device and 40 % of peak."""
+  yield '| chip | devices | compute | gradient | small | triplets | in all |'
+  yield '| --- | ---: | ---: | ---: | ---: | ---: | ---: |'
+  for chip in CHIPS:
+    for devices in DEVICES[2:]:
+      found = step_seconds(step, chip, devices, 16, FRACTIONS[1], False)
+      cells = ' | '.join(f'{1e3 * part:.3g}' for part in found.values())
+      yield f'| {chip.name} | {devices} | {cells} |'
+
+
+def limits_table(step):
+  """Clips a device, 1 to 1024, at 50 % efficiency or more (40 % of peak)."""
+  yield '| chip | on 8 | on 64 | on 512 | on 512, overlap | 128 in all, on |'
+  yield '| --- | --- | --- | --- | --- | --- |'
+  for chip in CHIPS:
+    good = lambda devices, clips, overlap=False, strong=False, chip=chip: (
+      efficiency(step, chip, devices, clips, FRACTIONS[1], overlap, strong)
+      >= 0.5
+    )
+    cells = []
+    for devices, overlap in (
+      (8, False),
+      (64, False),
+      (512, False),
+      (512, True),
+    ):
+      clips = [m for m in range(1, 1025) if good(devices, m, overlap)]
+      cells.append(f'{clips[0]} to {clips[-1]}' if clips else 'never')
+    shares = [2**power for power in range(8)]  # of 128 clips
+    most = max(n for n in shares if good(n, BATCH // n, strong=True))
+    yield f'| {chip.name} | {" | ".join(cells)} | up to {most} |'
+
+
+def _cell(values):
+  return ' / '.join(f'{value:.3g}' for value in values)
+
+
+def main():
+  for step in (SELFGAIT, DEEPGAIT):
+    for table in (efficiency_table, parts_table, limits_table):
+      print(f'\n{step.name}: {table.__doc__}\n')
+      print('\n'.join(table(step)))
+
+
+if __name__ == '__main__':
+  main()
