@@ -10,6 +10,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
 
+from selfgait_jax import huge_pages
+
+if __name__ == '__main__':
+  huge_pages.restart_with()
+
 import benchmark_beside
 import benchmark_input
 import benchmark_memory

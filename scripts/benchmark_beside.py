@@ -1,6 +1,7 @@
 """Times a case and another program in turn, in one run, and gives the ratio."""
 
 import json
+import os
 import shlex
 import statistics
 import subprocess
@@ -8,7 +9,7 @@ import sys
 
 import benchmark_common
 
-from selfgait_jax import errors
+from selfgait_jax import errors, huge_pages
 
 
 def options(parser):
@@ -47,11 +48,16 @@ def compare(command: str, rounds: int):
   # The last --beside counts: without one, the case itself is run.
   own = [sys.executable, *sys.orig_argv[1:], '--beside=']
   other = shlex.split(command)
+  # The other program gets the environment of its user, not ours.
+  plain = dict(os.environ)
+  if plain.get('GLIBC_TUNABLES') == huge_pages.TUNABLES:
+    del plain['GLIBC_TUNABLES']
   pairs = []
   for number in range(rounds):
     found = {}
     for who in ('other', 'own') if number % 2 == 0 else ('own', 'other'):
-      found[who] = _run(own if who == 'own' else other)
+      ours = who == 'own'
+      found[who] = _run(*((own, None) if ours else (other, plain)))
     pairs.append((found['own'], found['other'][-1]))
     rates = [line['frames_per_second'] for line in found['own']]
     theirs = found['other'][-1]['frames_per_second']
@@ -75,10 +81,12 @@ def compare(command: str, rounds: int):
     }
 
 
-def _run(command):
+def _run(command, environment):
   """The JSON lines with `frames_per_second` that a program prints."""
   try:
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = subprocess.run(
+      command, capture_output=True, text=True, env=environment
+    )
   except OSError as error:
     raise errors.UserError(
       f'expected a program, found {error}; change --beside'
