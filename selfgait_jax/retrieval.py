@@ -66,6 +66,8 @@ def nearest(
     best = jnp.full((len(some_probes), k), jnp.inf)
     index = jnp.full((len(some_probes), k), len(gallery), jnp.int32)
     for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
+      # Not ahead of the device: queued blocks would fill its memory.
+      jax.block_until_ready(best)
       best, index = _merge_nearest(
         best, index, some_probes, some_gallery, columns.start, columns.stop,
         metric,
