@@ -6,6 +6,7 @@ through the devices: it needs no step, and may take as long as it likes.
 
 import contextlib
 import ctypes
+import errno
 import functools
 import itertools
 import json
@@ -32,7 +33,11 @@ LEAVE_SECONDS = 5  # that one that fails waits for others that fail with it
 _DAY = 24 * 3600
 
 VARIABLES = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
-AGAIN = (
+_CHECK = (
+  f'start all of them, check {", ".join(VARIABLES)} or the cluster, or set '
+  'config.distributed=off'
+)
+_AGAIN = (
   'start all of them again with the same command, which goes on from the last '
   'complete checkpoint'
 )
@@ -61,6 +66,11 @@ def join(mode: str) -> None:
   given = _by_hand(mode)
   if mode == 'auto' and given.get('num_processes', _cluster_size()) < 2:
     return
+  _expect_free_port(given)
+  _say_if_aborted(
+    f'expected to join the other processes within {JOIN_SECONDS} s, found that '
+    f'they did not come (the lines above say more); {_CHECK}'
+  )
   # Its handler would swallow SIGTERM wherever nobody asks it.
   jax.config.update('jax_enable_preemption_service', False)
   try:
@@ -72,10 +82,13 @@ def join(mode: str) -> None:
   except Exception as error:  # of several types, each cluster has its own
     raise errors.UserError(
       f'expected to join the other processes within {JOIN_SECONDS} s, found '
-      f'{_first_line(error)}; start all of them, check {", ".join(VARIABLES)} '
-      'or the cluster, or set config.distributed=off'
+      f'{_first_line(error)}; {_CHECK}'
     ) from error
-  _say_why_jax_aborts()
+  _say_if_aborted(
+    f'{_name()}expected all {count()} processes to go on, found one that ended '
+    f'or was not heard of for {SILENT_SECONDS} s (the lines above say which); '
+    f'{_AGAIN}'
+  )
 
 
 def index() -> int:
@@ -210,25 +223,37 @@ def _cluster_size() -> int:
   return 1
 
 
-def _say_why_jax_aborts():
-  """JAX aborts when it hears that a process is lost: ends with a sentence.
+def _expect_free_port(given):
+  """JAX's own answer to a port in use is a segmentation fault."""
+  if given.get('process_id') != 0:
+    return
+  port = given['coordinator_address'].rpartition(':')[2]
+  with socket.socket(socket.AF_INET6) as taken:
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+      taken.bind(('::', int(port)))
+    except (OSError, ValueError, OverflowError) as error:
+      if getattr(error, 'errno', errno.EADDRINUSE) == errno.EADDRINUSE:
+        raise errors.UserError(
+          f'expected a free port in {VARIABLES[0]}, found {port!r} ({error}); '
+          'change it for all processes'
+        ) from error
+
+
+def _say_if_aborted(words):
+  """Ends with a sentence where JAX aborts, which is when a process is lost.
 
   Python's handlers run in the main thread, which then waits for a device; this
   one runs where the abort is.
   """
-  words = (
-    f'error: {_name()}expected all {count()} processes to go on, found one '
-    f'that ended or was not heard of for {SILENT_SECONDS} s (the lines above '
-    f'say which); {AGAIN}\n'
-  )
 
   @ctypes.CFUNCTYPE(None, ctypes.c_int)
   def handler(number):
-    os.write(2, words.encode())
+    os.write(2, f'error: {words}\n'.encode())
     os._exit(1)
 
   ctypes.CDLL(None).signal(signal.SIGABRT, handler)
-  _say_why_jax_aborts.handler = handler  # must live as long as the process
+  _say_if_aborted.handler = handler  # must live as long as the process
 
 
 def _is_lost(error):
@@ -244,7 +269,7 @@ def _lost_words(error):
     found = _first_line(error)
   return (
     f'expected all {count()} processes to go on, found one that ended '
-    f'({found}); {AGAIN}'
+    f'({found}); {_AGAIN}'
   )
 
 
