@@ -63,7 +63,7 @@ def join(mode: str) -> None:
   """
   if mode == 'off':
     return
-  given = _by_hand(mode)
+  given = _by_hand()
   if mode == 'auto' and given.get('num_processes', _cluster_size()) < 2:
     return
   _expect_free_port(given)
@@ -178,10 +178,11 @@ def fail_together(passing: type[Exception]):
 
 def fail(error: BaseException) -> NoReturn:
   """Says in a sentence what happened and ends with status 1, at once."""
-  lost = _is_lost(error)
-  if not isinstance(error, errors.UserError) and not lost:
+  expected = isinstance(error, errors.UserError)
+  lost = not expected and _is_lost(error)
+  if not expected and not lost:
     traceback.print_exception(error)
-  words = _lost_words(error) if lost else str(error)
+  words = _lost_words(error) if lost else str(error) or repr(error)
   with contextlib.suppress(Exception):
     _client().key_value_set('failed', f'process {index()}: {words}')
   if is_first() or not lost:
@@ -193,7 +194,7 @@ def fail(error: BaseException) -> NoReturn:
   os._exit(1)  # no exit handler of JAX or Orbax, which would wait
 
 
-def _by_hand(mode):
+def _by_hand():
   """Arguments of `initialize` from the three variables; {} without them."""
   address, size, number = (os.environ.get(name) for name in VARIABLES)
   if size is None and number is None:
@@ -217,9 +218,16 @@ def _by_hand(mode):
 
 def _cluster_size() -> int:
   """Processes that JAX finds by itself; 1 outside of clusters."""
-  for cluster in clusters.ClusterEnv._cluster_types:
-    if not cluster.opt_in_only_method and cluster.is_env_present():
-      return cluster.get_process_count()
+  try:
+    for cluster in clusters.ClusterEnv._cluster_types:
+      if not cluster.opt_in_only_method and cluster.is_env_present():
+        return cluster.get_process_count()
+  except Exception as error:  # of several types, each cluster has its own
+    raise errors.UserError(
+      'expected to hear from the cluster how many processes there are, found '
+      f'{_first_line(error)}; set {", ".join(VARIABLES)} or '
+      'config.distributed=off'
+    ) from error
   return 1
 
 
