@@ -36,7 +36,7 @@ SUPERVISED = (
   'synthetic.train_subjects=4',
   'synthetic.test_subjects=3',
   *(f'train.{setting}' for setting in SGD),
-  'train.learning_rate=2e-4',
+  'train.learning_rate=3e-5',
   'train.batch_subjects=2',
   'train.batch_sequences=4',
   'train.frames_sampling=unfixed',
@@ -142,6 +142,28 @@ def test_goes_on_on_other_devices(before, after, reference, people, tmp_path):
   words = together.run(arguments, *after)
   assert f'goes on after step {step}' in words[0]
   _assert_same(tmp_path, reference('label_free'), 'pretrain')
+
+
+@pytest.mark.slow
+def test_one_process_renders_and_writes(tmp_path):
+  """The walkers, TensorBoard's events and all the rest stand there once."""
+  words, other_words = together.run(
+    [
+      '--config=configs/synthetic.py:smoke',
+      f'--config.data_dir={tmp_path}/data',
+      f'--workdir={tmp_path}/run',
+      '--config.stages=pretrain,evaluate',
+    ],
+    tensorflow=True,
+  )
+  assert words.count('770 sequences') and not other_words
+  folder = tmp_path / 'run'
+  assert len(list(folder.rglob('events.out.tfevents.*'))) == 1
+  assert len((folder / 'pretrain/metrics.jsonl').read_text().splitlines()) == 4
+  assert (
+    json.loads((folder / 'results.json').read_text())['device'] == '2 x cpu'
+  )
+  assert (folder / 'report.html').exists()
 
 
 def _arguments(kind, people, workdir):

@@ -9,7 +9,7 @@ import small_run
 QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
 
 
-def start(arguments, processes=2, devices=1):
+def start(arguments, processes=2, devices=1, tensorflow=False):
   """Starts them; each process has so many CPU devices."""
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
@@ -23,7 +23,9 @@ def start(arguments, processes=2, devices=1):
         'JAX_NUM_PROCESSES': str(processes),
         'JAX_PROCESS_ID': str(number),
       }
-    started.append(small_run.start(arguments, variables=variables))
+    started.append(
+      small_run.start(arguments, tensorflow=tensorflow, variables=variables)
+    )
   return started
 
 
@@ -36,9 +38,9 @@ def finish(started):
       process.kill()
 
 
-def run(arguments, processes=2, devices=1):
+def run(arguments, processes=2, devices=1, tensorflow=False):
   """Runs to a good end; returns what each process said."""
-  ends = finish(start(arguments, processes, devices))
+  ends = finish(start(arguments, processes, devices, tensorflow))
   assert [status for status, _ in ends] == [0] * processes, ends
   return [words for _, words in ends]
 
