@@ -27,8 +27,9 @@ from selfgait_jax import errors
 
 JOIN_SECONDS = 300  # for all processes to start
 # A process that has not been heard of for so long is lost, and the others end.
-# On CPU they notice a killed one at once, by its closed connections.
-SILENT_SECONDS = 30
+# At 30 s, live ones were lost on a machine with too much to compile. On CPU a
+# killed one is noticed at once, by its closed connections.
+SILENT_SECONDS = 100
 LEAVE_SECONDS = 5  # that one that fails waits for others that fail with it
 _DAY = 24 * 3600
 

@@ -18,10 +18,10 @@ def make_embedder(
   """(variables, sequences, max_frames, rows=None) -> float32 [N, P, D].
 
   `output` names one of the model's outputs, `batch_frames` is the most padded
-  frames of a device step. All processes must call it and have the result. The
-  first `max_frames` of a sequence count; the
+  frames of a device step. The first `max_frames` of a sequence count; the
   result does not depend on the batch a sequence happens to be in, beyond
-  float32 rounding.
+  float32 rounding. All processes must call it together; each reads and embeds
+  its part of every batch, and all have the result.
   """
   step = sharding.compile_embed(
     functools.partial(

@@ -54,7 +54,8 @@ def join(monkeypatch):
     if not joined:
       return None
     (arguments,) = joined
-    assert arguments.pop('heartbeat_timeout_seconds') == 30
+    seconds = arguments.pop('heartbeat_timeout_seconds')
+    assert seconds == distributed.SILENT_SECONDS
     assert arguments.pop('initialization_timeout') == 300
     return arguments
 
