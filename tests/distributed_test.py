@@ -14,7 +14,7 @@ from selfgait_jax import checkpointing, metrics
 # float32 sums in another order, after ten steps: relative to the largest value
 # of a tensor and its siblings; statistics or triplets of one device's share
 # alone would be off by tenths. The rates are small because maxima can change
-# hands for a rounding, which moves the gradient (2e-4 of its norm was seen), and
+# hands for a rounding, which moves the gradient (by 2e-4 of its norm once), and
 # at larger rates two runs part from there.
 TOLERANCE = 2e-5
 LOG_TOLERANCE = {'loss': 5e-5, 'spread': 5e-5, 'gradient_norm': 5e-3}
