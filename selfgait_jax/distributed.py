@@ -26,9 +26,9 @@ from jax._src import distributed as runtime  # nor for the client
 from selfgait_jax import errors
 
 JOIN_SECONDS = 300  # for all processes to start
-# A process that has not been heard of for so long is lost, and the others end.
-# At 30 s, live ones were lost on a machine with too much to compile. On CPU a
-# killed one is noticed at once, by its closed connections.
+# A process that has not been heard of for so long is lost, and the others end;
+# one that is only held up for less goes on. On CPU a killed one is noticed at
+# once, by its closed connections.
 SILENT_SECONDS = 100
 LEAVE_SECONDS = 5  # that one that fails waits for others that fail with it
 _DAY = 24 * 3600
