@@ -18,6 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
   c.seed = 0  # data order, augmentation and initialisation follow from it
   c.stages = 'pretrain,finetune,evaluate'  # run in this order, each resumable
   c.data_dir = ''  # TFDS data directory; '' is ~/tensorflow_datasets
+  c.distributed = 'auto'  # several processes as one run: auto | on | off
   c.init_from = ''  # a checkpoint directory; '' is random initialisation
 
   c.data = data = ml_collections.ConfigDict()

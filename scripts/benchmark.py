@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 
 # Runs from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
 
-from selfgait_jax import huge_pages
+from selfgait_jax import environment
 
 if __name__ == '__main__':
-  huge_pages.restart_with()
+  environment.prepare()
 
 import benchmark_beside
 import benchmark_input

@@ -9,7 +9,7 @@ import sys
 
 import benchmark_common
 
-from selfgait_jax import errors, huge_pages
+from selfgait_jax import environment, errors
 
 
 def options(parser):
@@ -50,7 +50,7 @@ def compare(command: str, rounds: int):
   other = shlex.split(command)
   # The other program gets the environment of its user, not ours.
   plain = dict(os.environ)
-  if plain.get('GLIBC_TUNABLES') == huge_pages.TUNABLES:
+  if plain.get('GLIBC_TUNABLES') == environment.HUGE_PAGES:
     del plain['GLIBC_TUNABLES']
   pairs = []
   for number in range(rounds):

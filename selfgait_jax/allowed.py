@@ -6,6 +6,7 @@ from selfgait_jax import protocols, retrieval
 from selfgait_jax.models import factory
 
 CHOICES = {
+  'distributed': ('auto', 'on', 'off'),
   'data.partition': ('standard', 'development'),
   'data.loader': ('tfdata', 'array', 'device'),
   'data.unlabelled_by': ('subject', 'sequence'),

@@ -15,7 +15,7 @@ import ml_collections
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from selfgait_jax import __version__, errors, runs
+from selfgait_jax import __version__, distributed, errors, runs
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
@@ -119,7 +119,7 @@ class Checkpoints:
 
   def restore(self, like: states.TrainState, sharding) -> states.TrainState:
     """The newest state, laid out as `sharding` says."""
-    step = self.latest_step()
+    step = distributed.from_first(self.latest_step)
     variables, training = _split(_abstract(like, sharding))
     items = ocp.args.Composite(
       variables=ocp.args.StandardRestore(variables),
@@ -188,7 +188,8 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
 
 def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   """(folder of the checkpoint, its manifest); path and errors as above."""
-  step_dir = _find(pathlib.Path(path).absolute())
+  find = lambda: str(_find(pathlib.Path(path).absolute()))
+  step_dir = pathlib.Path(distributed.from_first(find))
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
     try:
       manifest = reader.restore(

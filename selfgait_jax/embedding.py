@@ -4,11 +4,10 @@ import functools
 import time
 from collections.abc import Callable, Iterable
 
-import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors, metrics, sharding, steps
+from selfgait_jax import distributed, errors, metrics, sharding, steps
 from selfgait_jax.data import input_pipeline
 from selfgait_jax.data.sequences import SequenceSet
 
@@ -21,7 +20,8 @@ def make_embedder(
   `output` names one of the model's outputs, `batch_frames` is the most padded
   frames of a device step. The first `max_frames` of a sequence count; the
   result does not depend on the batch a sequence happens to be in, beyond
-  float32 rounding.
+  float32 rounding. All processes must call it together; each reads and embeds
+  its part of every batch, and all have the result.
   """
   step = sharding.compile_embed(
     functools.partial(
@@ -47,9 +47,12 @@ def make_embedder(
       max_frames=max_frames,
       batch_frames=batch_frames,
       divisor=mesh.size,
+      process_slice=(distributed.index(), distributed.count()),
     )
     place = {row: i for i, row in enumerate(rows)}
-    variables = jax.device_put(variables, sharding.replicated(mesh))
+    # Process 0 may still be ranking, for longer than a collective waits.
+    distributed.wait()
+    variables = sharding.replicate(variables, mesh)
     out, done, start, shown = None, 0, time.monotonic(), time.monotonic()
     for batch in batches:
       frames, mask = sharding.shard_batch(

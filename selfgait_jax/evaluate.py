@@ -9,6 +9,7 @@ from absl import logging
 
 from selfgait_jax import (
   checkpointing,
+  distributed,
   embedding,
   errors,
   gei,
@@ -33,6 +34,8 @@ SAMPLE, SAMPLE_FRAMES = 512, 30
 def evaluate(config, workdir: pathlib.Path, load) -> dict:
   """Evaluates all that stands in the work folder and writes the report.
 
+  All processes embed; process 0 alone ranks and writes.
+
   Args:
     config: the whole config.
     workdir: holds the stages' checkpoints; receives `results.json` and
@@ -40,10 +43,11 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
     load: 'train' or 'test' -> SequenceSet.
 
   Returns:
-    The content of `results.json`; the main row is the last stage's.
+    The content of `results.json`; the main row is the last stage's. {} on
+    other processes than 0.
   """
   start = time.monotonic()
-  sources = _sources(config, workdir)
+  sources = distributed.from_first(lambda: _sources(config, workdir))
   test = load('test')
   if config.reference.window:
     test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
@@ -52,9 +56,13 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
     model, jax.random.key(config.seed), config.model.crop_width
   )
 
-  rows = {'GEI nearest neighbour': _score(config, gei.embed(test), test)}
-  _log_row(*list(rows.items())[-1])
-  for title, label_free, variables, origin in _rows(config, sources, random):
+  rows = {}
+  if distributed.is_first():
+    rows['GEI nearest neighbour'] = _score(config, gei.embed(test), test)
+    _log_row(*list(rows.items())[-1])
+  for title, label_free, variables, origin in _rows(
+    config, sources, random, sharding.replicated(mesh)
+  ):
     output = config.eval.label_free_output if label_free else 'embedding'
     embed = _embedder(config, model, mesh, output)
     found = embed(variables, test, config.eval.max_frames, title=title)
@@ -64,11 +72,15 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
       found = embedding.standardise(
         found, embed(variables, sample, SAMPLE_FRAMES)
       )
+    if not distributed.is_first():
+      continue
     rows[title] = _score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
+  if not distributed.is_first():
+    return {}
   submission.write(config, workdir, found, test)
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
@@ -106,9 +118,7 @@ def make_probe(config, sequences, model, mesh):
       found = embedding.standardise(
         found, embed(variables, sample, SAMPLE_FRAMES)
       )
-    scores = _score(config, found, held_out)['metrics']
-    ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
-    return {'rank1': next(iter(ranks.values()))} | ranks
+    return distributed.from_first(lambda: _ranks(config, found, held_out))
 
   return probe
 
@@ -145,12 +155,12 @@ def _sources(config, workdir):
   return found
 
 
-def _rows(config, sources, random):
+def _rows(config, sources, random, everywhere):
   """(title, label-free?, variables, origin) of each row of the table."""
   yield 'random initialisation', True, random, {}
   taken = set()
   for stage, path in sources.items():
-    variables, manifest = checkpointing.load_variables(path)
+    variables, manifest = checkpointing.load_variables(path, everywhere)
     checkpointing.check_model(manifest, config, path)
     names = ('checkpoint', 'step')
     origin = manifest['source'] | {n: manifest.get(n) for n in names}
@@ -194,6 +204,13 @@ def _score(config, embeddings, sequences):
     rerank=config.eval.rerank,
     **splits.probe_lists(config),
   )
+
+
+def _ranks(config, embeddings, sequences):
+  """Rank-1 of every probe group; `rank1` is that of the first."""
+  scores = _score(config, embeddings, sequences)['metrics']
+  ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
+  return {'rank1': next(iter(ranks.values()))} | ranks
 
 
 def _log_row(title, row):

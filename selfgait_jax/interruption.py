@@ -7,6 +7,10 @@ import threading
 from absl import logging
 
 
+class Stopped(Exception):
+  """The run was asked to end (SIGTERM) and has saved its state."""
+
+
 @contextlib.contextmanager
 def stop_flag():
   """Yields a function: was this process asked to end?

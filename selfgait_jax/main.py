@@ -1,11 +1,12 @@
 """Runs the stages of a config: python -m selfgait_jax.main --config=FILE."""
 
-import functools
-import os
 import pathlib
 import sys
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # before TensorFlow loads
+from selfgait_jax import environment
+
+if __name__ == '__main__':
+  environment.prepare()
 
 import jax
 from absl import app, flags, logging
@@ -13,15 +14,17 @@ from ml_collections import config_flags
 
 from selfgait_jax import (
   command_line,
+  distributed,
   errors,
   evaluate,
+  interruption,
   sharding,
   train,
   transfer,
   validate,
   workspace,
 )
-from selfgait_jax.data import loading, splits
+from selfgait_jax.data import sides
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True
@@ -40,12 +43,15 @@ def main(argv):
   handler.addFilter(workspace.quiet)
   try:
     config = _CONFIG.value
-    sharding.use_all_cores(train.batch_sizes(config))
-    run(config, command_line.workdir(_WORKDIR.value))
+    distributed.join(config.distributed)
+    with distributed.fail_together(interruption.Stopped):
+      sharding.use_all_cores(train.batch_sizes(config).values())
+      run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')
-  except train.Stopped as stopped:
+  except interruption.Stopped as stopped:
     logging.info('%s', stopped)
+  distributed.leave()
 
 
 def run(config, workdir: pathlib.Path) -> None:
@@ -54,8 +60,9 @@ def run(config, workdir: pathlib.Path) -> None:
   validate.check(config)
   with workspace.claim(workdir):
     workspace.record(config, workdir)
+    train.check_batches(config, workdir)
 
-    load = _loader(config)
+    load = sides.loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
         evaluate.evaluate(config, workdir, load)
@@ -63,14 +70,6 @@ def run(config, workdir: pathlib.Path) -> None:
         logging.info('%s: finished before', stage)
       else:
         train.train(config, workdir, stage, load('train'))
-
-
-def _loader(config):
-  """'train' or 'test' -> SequenceSet; what both sides share is read once."""
-  read = functools.cache(functools.partial(loading.load, config))
-  return functools.cache(
-    lambda side: splits.cut(read(splits.subjects(config, side)), config, side)
-  )
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from selfgait_jax import __version__
 # Every training stage, in the order of a table's rows.
 STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
 # Settings that change where, how fast or how often, but no number.
-WITHOUT_EFFECT = ('data_dir', 'stages', 'checkpoint', 'log')
+WITHOUT_EFFECT = ('data_dir', 'stages', 'checkpoint', 'log', 'distributed')
 WITHOUT_EFFECT_IN_DATA = ('loader', 'packed_file', 'workers', 'prefetch')
 
 

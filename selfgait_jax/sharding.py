@@ -10,7 +10,7 @@ from absl import logging
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from selfgait_jax import errors
+from selfgait_jax import distributed, errors
 
 HELD_SHARE = 0.5  # of free memory; the rest is for the step
 
@@ -19,19 +19,28 @@ def use_all_cores(batches: Iterable[int] = ()) -> None:
   """One CPU device a core, to be called before JAX starts.
 
   XLA runs a convolution's gradient better on two devices of one core each than
-  on one device of two (`scripts/benchmark.py step`). Without effect on the
-  choice of a GPU or TPU.
+  on one device of two (`scripts/benchmark.py step`). The processes of a machine
+  share its cores, and all processes have equally many devices. A number given
+  in XLA_FLAGS or JAX_NUM_CPU_DEVICES stays. Without effect on the choice of a
+  GPU or TPU.
 
   Args:
     batches: sizes that the devices must share equally; there are so many
       devices as that allows.
   """
-  if 'xla_force_host_platform_device_count' not in os.environ.get(
-    'XLA_FLAGS', ''
-  ):
-    common, cores = math.gcd(*batches), count_cores()
-    count = max(n for n in range(1, cores + 1) if common % n == 0)
-    jax.config.update('jax_num_cpu_devices', count)
+  machines = distributed.hosts()
+  cores = distributed.share(count_cores())
+  # A process's part of its machine; the smallest is everybody's.
+  share = min(
+    there // machines.count(machine)
+    for there, machine in zip(cores, machines, strict=True)
+  )
+  flags = os.environ.get('XLA_FLAGS', '')
+  given = 'xla_force_host_platform_device_count' in flags
+  if not given and 'JAX_NUM_CPU_DEVICES' not in os.environ:
+    common, processes = math.gcd(*batches), len(machines)
+    fits = [n for n in range(1, share + 1) if common % (n * processes) == 0]
+    jax.config.update('jax_num_cpu_devices', max(fits, default=1))
 
 
 def count_cores() -> int:
@@ -42,10 +51,26 @@ def count_cores() -> int:
 
 
 def make_mesh(devices=None) -> jax.sharding.Mesh:
-  """All devices along one axis, `data`."""
+  """All devices of all processes along one axis, `data`.
+
+  Raises UserError if the processes, whose parts of a batch are equal, have not
+  equally many of them.
+  """
+  if devices is None:
+    # A process's devices side by side, so that its part is one slice.
+    by_process = lambda device: (device.process_index, device.id)
+    devices = sorted(jax.devices(), key=by_process)
+  if jax.local_device_count() * jax.process_count() != jax.device_count():
+    raise errors.UserError(
+      f'expected equally many devices in each of {jax.process_count()} '
+      f'processes, found {jax.local_device_count()} of {jax.device_count()} in '
+      f'process {jax.process_index()}; change JAX_NUM_CPU_DEVICES, XLA_FLAGS '
+      'or the devices that each may see'
+    )
   # Auto: the explicit default mode rejects the strip reshapes of the models.
-  devices = np.array(jax.devices() if devices is None else devices)
-  return jax.sharding.Mesh(devices, ('data',), axis_types=(AxisType.Auto,))
+  return jax.sharding.Mesh(
+    np.array(devices), ('data',), axis_types=(AxisType.Auto,)
+  )
 
 
 def replicated(mesh) -> NamedSharding:
@@ -92,9 +117,25 @@ def hold(arrays, mesh):
           f'{size:.2f} GB; change config.data.loader'
         )
   logging.info('held in the memory of each device: %.3f GB of frames', size)
+  return replicate(arrays, mesh)
+
+
+def shard_local(values: np.ndarray, mesh) -> jax.Array:
+  """Each process's values, [N] -> [devices, N], a row a device."""
+  rows = np.tile(values, (len(mesh.local_devices), 1))
+  return shard_batch(rows, mesh)
+
+
+def replicate(tree, mesh):
+  """The whole tree, which all processes have alike, on every device."""
+  if jax.process_count() == 1:
+    return jax.device_put(tree, replicated(mesh))
+  # `device_put` would compare the processes' values, a collective a tensor.
   same = replicated(mesh)
-  place = lambda x: jax.make_array_from_process_local_data(same, x, x.shape)
-  return jax.tree.map(place, arrays)
+  place = lambda x: jax.make_array_from_process_local_data(same, np.asarray(x))
+  return jax.tree.map(
+    lambda x: x if _is_everywhere(x, same) else place(x), tree
+  )
 
 
 def gather(array: jax.Array) -> np.ndarray:
@@ -125,3 +166,16 @@ def compile_embed(step, mesh):
   """(variables, frames, mask) -> outputs, split like the batch."""
   same, split = replicated(mesh), batch_sharded(mesh)
   return jax.jit(step, in_shardings=(same, split, split), out_shardings=split)
+
+
+def compile_gather(mesh):
+  """[devices, N], a row a device -> the same on every device."""
+  return jax.jit(
+    lambda x: x,
+    in_shardings=batch_sharded(mesh),
+    out_shardings=replicated(mesh),
+  )
+
+
+def _is_everywhere(x, sharding):
+  return isinstance(x, jax.Array) and x.sharding == sharding

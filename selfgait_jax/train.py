@@ -1,5 +1,6 @@
 """The one training loop, shared by every stage that learns."""
 
+import contextlib
 import functools
 import pathlib
 
@@ -9,6 +10,7 @@ from absl import logging
 
 from selfgait_jax import (
   checkpointing,
+  distributed,
   errors,
   evaluate,
   interruption,
@@ -17,6 +19,7 @@ from selfgait_jax import (
   runs,
   sharding,
   steps,
+  team,
   transfer,
   watch,
 )
@@ -25,10 +28,6 @@ from selfgait_jax import state as states
 from selfgait_jax.data import input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.models import factory
-
-
-class Stopped(Exception):
-  """The run was asked to end (SIGTERM) and has saved its state."""
 
 
 def train(
@@ -44,21 +43,16 @@ def train(
 
   Raises:
     errors.UserError: for bad settings, data, or a loss that is not finite.
-    Stopped: after SIGTERM, when the state is saved.
+    interruption.Stopped: after SIGTERM, when the state is saved.
   """
   stage, directory = config[stage_name], workdir / stage_name
   mesh = sharding.make_mesh()
-  sharding.check_batch(
-    stage.batch_subjects * stage.batch_sequences,
-    mesh,
-    f'config.{stage_name}.batch_subjects or batch_sequences',
-    config.model.microbatches,
-  )
 
   # Data: the subset is written down before anything is learnt from it.
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
-  runs.write_json(directory / 'subset.json', subset.names)
+  if distributed.is_first():
+    runs.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
   place, store = placement.make_placement(config, sequences, subset, mesh)
@@ -74,7 +68,8 @@ def train(
   state = _initial_state(
     config, stage_name, source, model, optimizer, checkpoints, mesh
   )
-  metrics.write_table(directory, state.params)
+  if distributed.is_first():
+    metrics.write_table(directory, state.params)
 
   # Steps.
   bind = functools.partial(
@@ -116,31 +111,55 @@ def train(
     stage_name,
     first,
     stage.steps,
-    (jax.process_index(), jax.process_count()),
+    (distributed.index(), distributed.count()),
   )
   try:
-    _loop(config, stage, state, compiled, batches, place, checkpoints, watcher)
+    with (
+      distributed.fail_together(interruption.Stopped),
+      contextlib.closing(team.Team(mesh)) as everyone,
+    ):
+      _loop(
+        config, stage, state, compiled, batches, place, checkpoints, watcher,
+        everyone,
+      )  # fmt: skip
   finally:
     watcher.close()
     checkpoints.close()
 
 
-def batch_sizes(config) -> list[int]:
+def batch_sizes(config) -> dict[str, int]:
   """Clips that the trunk takes at once, of every stage in `config.stages`."""
-  stages = [
-    config[name] for name in runs.STAGES if name in config.stages.split(',')
-  ]
+  names = [name for name in runs.STAGES if name in config.stages.split(',')]
   parts = config.model.microbatches
-  return [s.batch_subjects * s.batch_sequences // parts for s in stages]
+  return {name: _batch(config[name]) // parts for name in names}
+
+
+def check_batches(config, workdir: pathlib.Path) -> None:
+  """Raises UserError if the devices cannot share what is still to be trained.
+
+  Before the first stage starts: the last one may be hours away.
+  """
+  mesh = sharding.make_mesh()
+  for name in batch_sizes(config):
+    if not is_finished(config, workdir, name):
+      key = f'config.{name}.batch_subjects or batch_sequences'
+      parts = config.model.microbatches
+      sharding.check_batch(_batch(config[name]), mesh, key, parts)
 
 
 def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   """True if the stage's last checkpoint stands in the work folder."""
   last = workdir / stage_name / 'checkpoints' / str(config[stage_name].steps)
-  return last.is_dir()
+  return distributed.from_first(last.is_dir)
 
 
-def _loop(config, stage, state, compiled, batches, place, checkpoints, watcher):
+def _batch(stage):
+  return stage.batch_subjects * stage.batch_sequences
+
+
+def _loop(
+  config, stage, state, compiled, batches, place, checkpoints, watcher, everyone
+):
   """Order: step, measure, save.
 
   Checkpoint n holds n updates and all that was measured of them. Batch n is a
@@ -150,7 +169,8 @@ def _loop(config, stage, state, compiled, batches, place, checkpoints, watcher):
   # Steps queued over several CPU devices may wait for each other for ever.
   on_cpu, previous = jax.default_backend() == 'cpu', None
   with interruption.stop_flag() as asked_to_stop:
-    for step, batch in enumerate(batches, int(state.step) + 1):
+    timed = everyone.timed(batches)
+    for step, batch in enumerate(timed, int(state.step) + 1):
       kind = 'labelled' if 'label' in batch else 'label_free'
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, scalars, outputs = compiled[kind](state, place(batch))
@@ -158,7 +178,8 @@ def _loop(config, stage, state, compiled, batches, place, checkpoints, watcher):
       jax.block_until_ready(state if on_cpu else previous)
       previous = scalars
       rank1 = watcher.after(step, state, batch, scalars, outputs)
-      final, stop = step == stage.steps, asked_to_stop()
+      stop = everyone.agree(step, asked_to_stop())
+      final = step == stage.steps
       due = watch.due(step, config.checkpoint.every_steps)
       if final or stop or due or rank1 is not None:
         # What cannot go on is not saved over what can: a finite loss may have
@@ -167,7 +188,7 @@ def _loop(config, stage, state, compiled, batches, place, checkpoints, watcher):
         checkpoints.save(state, rank1)
       if stop and not final:
         checkpoints.wait()
-        raise Stopped(
+        raise interruption.Stopped(
           f'stopped at step {step} of {stage.steps} and saved; the same '
           'command goes on from here'
         )
@@ -192,8 +213,11 @@ def _source(config, workdir, stage) -> str:
   2. `config.init_from`; an `init` that has not run then counts as none.
   3. Random, from the seed: ''.
   """
-  if stage.init and ((workdir / stage.init).is_dir() or not config.init_from):
-    return str(workdir / stage.init)
+  earlier = workdir / stage.init
+  if stage.init and (
+    not config.init_from or distributed.from_first(earlier.is_dir)
+  ):
+    return str(earlier)
   return config.init_from
 
 
@@ -216,7 +240,7 @@ def _initial_state(
     optimizer=optimizer,
     target_modules=model.target_modules if label_free else (),
   )
-  if checkpoints.latest_step() is not None:
+  if distributed.from_first(checkpoints.latest_step) is not None:
     state = checkpoints.restore(jax.eval_shape(build, variables), same)
     logging.info('%s: goes on after step %d', stage_name, int(state.step))
     return state
@@ -228,4 +252,4 @@ def _initial_state(
     done, planned = manifest.get('step'), manifest['source'].get('steps')
     if planned and done < planned:
       logging.warning('that is step %d of %d only', done, planned)
-  return jax.device_put(build(variables), same)
+  return sharding.replicate(build(variables), mesh)

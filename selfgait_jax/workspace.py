@@ -7,34 +7,27 @@ import json
 import logging as python_logging
 import pathlib
 import time
+import uuid
 
 import jax
 from absl import logging
 
-from selfgait_jax import errors, metrics, runs
+from selfgait_jax import distributed, errors, metrics, runs
 
+SEEN_SECONDS = 60  # that a network file system may take to show a file
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def claim(workdir: pathlib.Path):
-  """Makes the folder and keeps a second run out of it until the block ends."""
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    lock = open(workdir / '.lock', 'w')  # freed by the system after a kill
-  except OSError as error:
-    raise errors.UserError(
-      f'expected a work folder that can be written, found {error}; '
-      'change --workdir'
-    ) from error
-  with lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-      raise errors.UserError(
-        f'expected no other run in {workdir}, found one; wait for it or '
-        'change --workdir'
-      ) from error
+  """Makes the folder and keeps a second run out of it until the block ends.
+
+  Process 0 does both; the others must see what it wrote.
+  """
+  with contextlib.ExitStack() as held:
+    mark = distributed.from_first(lambda: _lock(workdir, held))
+    if not distributed.is_first():
+      _expect_shared(workdir, mark)
     try:
       yield
     except OSError as error:
@@ -46,8 +39,51 @@ def claim(workdir: pathlib.Path):
       ) from error
 
 
+def _lock(workdir, held):
+  """Locks the folder until `held` closes; returns the mark it left there."""
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    # Freed by the system after a kill.
+    lock = held.enter_context(open(workdir / '.lock', 'a'))
+  except OSError as error:
+    raise errors.UserError(
+      f'expected a work folder that can be written, found {error}; '
+      'change --workdir'
+    ) from error
+  try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except OSError as error:
+    raise errors.UserError(
+      f'expected no other run in {workdir}, found one; wait for it or '
+      'change --workdir'
+    ) from error
+  mark = uuid.uuid4().hex
+  lock.truncate(0)
+  lock.write(mark)
+  lock.flush()
+  return mark
+
+
+def _expect_shared(workdir, mark):
+  """All processes write one checkpoint, so all need the folder."""
+  deadline = time.monotonic() + SEEN_SECONDS
+  while True:
+    with contextlib.suppress(OSError):
+      if (workdir / '.lock').read_text() == mark:
+        return
+    if time.monotonic() > deadline:
+      raise errors.UserError(
+        f'expected {workdir} to be one folder for all processes, found that '
+        f'process {distributed.index()} does not see what process 0 wrote '
+        'there; give a --workdir that all machines share'
+      )
+    time.sleep(0.5)
+
+
 def record(config, workdir: pathlib.Path) -> None:
-  """Writes `config.json` and logs what this job is."""
+  """Writes `config.json` and logs what this job is, both on process 0."""
+  if not distributed.is_first():
+    return
   facts = {
     'config': json.loads(config.to_json_best_effort()),
     'config_hash': runs.config_hash(config),
@@ -68,15 +104,19 @@ def record(config, workdir: pathlib.Path) -> None:
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
-    jax.process_count(), facts['config_hash'], config.seed,
+    distributed.count(), facts['config_hash'], config.seed,
   )  # fmt: skip
 
 
 def quiet(record: python_logging.LogRecord) -> bool:
-  """False for the chatter of libraries, which buries the progress lines.
+  """False for what would bury the progress lines.
 
-  Orbax logs, in several threads, what it raises besides.
+  That is the chatter of libraries (Orbax logs, in several threads, what it
+  raises besides) and what process 0 says already.
   """
+  small = record.levelno <= python_logging.INFO
+  if small and (not distributed.is_first() or 'jax/_src' in record.pathname):
+    return False
   return not any(name in record.pathname for name in ('orbax', 'asyncio'))
 
 
@@ -91,4 +131,6 @@ class ElapsedFormatter(python_logging.Formatter):
     text = f'{metrics.clock(record.created - self._start)} '
     if record.levelno > python_logging.INFO:
       text += f'{record.levelname}: '
+    if not distributed.is_first():
+      text += f'process {distributed.index()}: '
     return text + record.getMessage()

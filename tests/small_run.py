@@ -19,8 +19,10 @@ ROOT = pathlib.Path(__file__).parents[1]
 NO_TENSORFLOW = ROOT / 'tests' / 'no_tensorflow'
 
 
-def write_people(path, subjects=7, views=3, frames=8):
+def write_people(path, subjects=7, views=3, frames=8, noise=0.0):
   """A packed `synthetic_gait`: boxes whose size and stride are the subject's.
+
+  A share `noise` of the pixels is turned over, so that people are confused.
 
   The smoke recipe's 4 training and 3 test subjects, all ten conditions.
   """
@@ -35,6 +37,7 @@ def write_people(path, subjects=7, views=3, frames=8):
           frame[4 + number : 40, 24:40] = 255
           frame[40:60, 32 - step : 34 - step] = 255
           frame[40:60, 30 + step : 32 + step] = 255
+        clip ^= (rng.random(clip.shape) < noise) * np.uint8(255)
         pixels = sequences.pixel_fingerprint(clip)
         blob = zlib.compress(clip.tobytes())
         records.append(
@@ -55,13 +58,16 @@ def overrides(packed_file, workdir, *settings):
   ]
 
 
-def start(arguments, tensorflow=False, **options):
-  """Starts `python -m selfgait_jax.main` with pipes for what it says."""
+def start(arguments, tensorflow=False, variables=None, **options):
+  """Starts `python -m selfgait_jax.main` with pipes for what it says.
+
+  `variables` are added to the environment.
+  """
   path = [str(ROOT)] if tensorflow else [str(NO_TENSORFLOW), str(ROOT)]
   environment = {'PYTHONPATH': os.pathsep.join(path), 'JAX_PLATFORMS': 'cpu'}
   return subprocess.Popen(
     [sys.executable, '-m', 'selfgait_jax.main', *arguments],
-    env=os.environ | environment,
+    env=os.environ | environment | (variables or {}),
     cwd=ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,

@@ -160,6 +160,7 @@ def evaluation_batches(
   max_frames: int,
   batch_frames: int,
   divisor: int = 1,
+  process_slice: tuple[int, int] = (0, 1),
 ) -> Iterator[dict[str, np.ndarray]]:
   """Each sequence once, padded into a few lengths; a length has one shape.
 
@@ -170,10 +171,12 @@ def evaluation_batches(
     batch_frames: about so many padded frames a batch, never less than
       `divisor` sequences.
     divisor: the number of sequences in a batch is a multiple of it.
+    process_slice: (index, count) of this host; `count` divides `divisor`.
 
   Yields:
-    'frames', uint8 [B, T, H, W]; 'mask', bool [B, T], True for real frames;
-    'rows', int64 [B], -1 for a padding sequence, which has no real frame.
+    'frames', uint8 [b, T, H, W]; 'mask', bool [b, T], True for real frames, of
+    this host's b = B / count sequences; 'rows', int64 [B], of all of them, -1
+    for a padding sequence, which has no real frame.
   """
   rows = np.asarray(rows, np.int64)
   lengths = np.minimum(sequences.lengths[rows], max_frames)
@@ -186,7 +189,11 @@ def evaluation_batches(
     count = -(-len(members) // largest)
     size = -(-len(members) // (count * divisor)) * divisor
     for place in range(0, len(members), size):
-      yield _padded(sequences, members[place : place + size], size, bucket)
+      batch = np.full(size, -1)
+      found = members[place : place + size]
+      batch[: len(found)] = found
+      mine = np.split(batch, process_slice[1])[process_slice[0]]
+      yield _padded(sequences, mine, bucket) | {'rows': batch}
 
 
 def bucket_lengths(lengths: np.ndarray) -> np.ndarray:
@@ -238,16 +245,12 @@ def _check_pairs(index, stage, stage_name):
     )
 
 
-def _padded(sequences, rows, size, length):
-  frames = np.zeros((size, length, *sequences.frames.shape[1:]), np.uint8)
-  mask = np.zeros((size, length), bool)
+def _padded(sequences, rows, length):
+  frames = np.zeros((len(rows), length, *sequences.frames.shape[1:]), np.uint8)
+  mask = np.zeros((len(rows), length), bool)
   for place, row in enumerate(rows):
-    clip = sequences[row][:length]
-    frames[place, : len(clip)] = clip
-    mask[place, : len(clip)] = True
-  padding = np.full(size - len(rows), -1)
-  return {
-    'frames': frames,
-    'mask': mask,
-    'rows': np.concatenate([rows, padding]),
-  }
+    if row >= 0:
+      clip = sequences[row][:length]
+      frames[place, : len(clip)] = clip
+      mask[place, : len(clip)] = True
+  return {'frames': frames, 'mask': mask}

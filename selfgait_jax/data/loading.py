@@ -63,6 +63,22 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
   return _decode(records, name, decode)
 
 
+def render(config, report=logging.info) -> None:
+  """Renders and prepares the synthetic walkers where a config wants them.
+
+  Does nothing if that has been done; one process at a time in a folder.
+  """
+  rendering = _rendering(config)
+  if rendering and not config.data.packed_file:
+    prepare.prepare(
+      rendering,
+      config.data_dir or DEFAULT_DATA_DIR,
+      config.data.workers,
+      overwrite='stale',
+      report=report,
+    )
+
+
 def count_refused(config) -> int | None:
   """Files that the preparation left out; None if a packed file does not say."""
   if config.data.packed_file:
@@ -98,18 +114,20 @@ def read_records(name: str, data_dir, rendering=None):
 
 def _prepared(config, report):
   """Records from TFDS, rendered now if the walkers are wanted."""
-  name, data_dir = config.data.name, config.data_dir or DEFAULT_DATA_DIR
-  rendering = None
-  if name == 'synthetic_gait':
-    rendering = synthetic.WalkerSource(
-      config.synthetic.train_subjects + config.synthetic.test_subjects,
-      config.synthetic.frames,
-      config.synthetic.seed,
-    )
-    prepare.prepare(
-      rendering, data_dir, config.data.workers, overwrite='stale', report=report
-    )
-  return read_records(name, data_dir, rendering)
+  render(config, report)
+  data_dir = config.data_dir or DEFAULT_DATA_DIR
+  return read_records(config.data.name, data_dir, _rendering(config))
+
+
+def _rendering(config):
+  """The walkers of a config that wants them, else None."""
+  if config.data.name != 'synthetic_gait':
+    return None
+  return synthetic.WalkerSource(
+    config.synthetic.train_subjects + config.synthetic.test_subjects,
+    config.synthetic.frames,
+    config.synthetic.seed,
+  )
 
 
 def _decode(records, name, decode):

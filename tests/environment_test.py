@@ -8,9 +8,9 @@ import pytest
 
 PROGRAM = """
 import os, sys
-from selfgait_jax import huge_pages
+from selfgait_jax import environment
 assert 'jax' not in sys.modules  # nothing large is loaded twice
-huge_pages.restart_with()
+environment.prepare()
 print(os.getpid(), os.environ.get('GLIBC_TUNABLES'), sys.argv[1:])
 """
 

@@ -1,0 +1,24 @@
+"""The training side and the test side of a config's data."""
+
+import functools
+from collections.abc import Callable
+
+from selfgait_jax import distributed
+from selfgait_jax.data import loading, splits
+
+
+def loader(config) -> Callable:
+  """'train' or 'test' -> SequenceSet; what both sides share is read once.
+
+  All processes must ask for the same sides in the same order.
+  """
+
+  @functools.cache
+  def read(subjects):
+    # Rendered once; without shared folders then once a machine, under a lock.
+    distributed.from_first(lambda: loading.render(config))
+    return loading.load(config, subjects)
+
+  return functools.cache(
+    lambda side: splits.cut(read(splits.subjects(config, side)), config, side)
+  )

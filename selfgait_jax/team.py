@@ -1,0 +1,106 @@
+"""What the processes of a run tell each other after each step.
+
+One small collective a step: who was asked to stop, and how long each kept the
+others waiting. A process alone does without.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+import jax
+import numpy as np
+from absl import logging
+
+from selfgait_jax import distributed, sharding
+
+STALL_SECONDS = 2.0  # by which one process is later than all others
+_BEAT = 0.25  # seconds
+
+
+class Team:
+  """The processes that share a mesh."""
+
+  def __init__(self, mesh):
+    self._alone = distributed.count() == 1
+    if self._alone:
+      return
+    self._mesh, self._gather = mesh, sharding.compile_gather(mesh)
+    self._owners = [device.process_index for device in mesh.devices]
+    self._hosts, self._pulse = distributed.hosts(), _Pulse()
+    self._fetching, self._before = 0.0, None
+
+  def timed(self, batches: Iterable) -> Iterator:
+    """The batches; how long each one took to come is remembered."""
+    if self._alone:
+      yield from batches
+      return
+    batches = iter(batches)
+    while True:
+      start = time.monotonic()
+      batch = next(batches, None)
+      if batch is None:
+        return
+      self._fetching = time.monotonic() - start
+      yield batch
+
+  def agree(self, step: int, asked: bool) -> bool:
+    """Was any process asked to stop? The same answer on every process.
+
+    To be called once a step. The answer is that of the step before, except on
+    CPU: so no device waits for it.
+    """
+    if self._alone:
+      return asked
+    late = max(self._fetching, self._pulse.longest_pause())
+    mine = np.float32([asked, late])
+    told = self._gather(sharding.shard_local(mine, self._mesh))
+    if jax.default_backend() == 'cpu':
+      self._before = jax.block_until_ready(told)
+    before, self._before = self._before, told
+    if before is None:
+      return False
+    asked, late = np.asarray(before).T
+    self._report(step, late)
+    return bool(asked.any())
+
+  def close(self) -> None:
+    if not self._alone:
+      self._pulse.stop()
+
+  def _report(self, step, late):
+    by_process = dict(zip(self._owners, late, strict=True))
+    *_, second, slowest = sorted(by_process, key=by_process.get)
+    seconds = by_process[slowest] - by_process[second]
+    if seconds > STALL_SECONDS and distributed.is_first():
+      logging.warning(
+        'step %d: process %d on %s made the others wait for %.1f s (its batch '
+        'came late or it stood still)',
+        step, slowest, self._hosts[slowest], seconds,
+      )  # fmt: skip
+
+
+class _Pulse:
+  """A thread that notices when the whole process stood still.
+
+  The main thread cannot: it waits for the devices, and with them for others.
+  """
+
+  def __init__(self):
+    self._longest, self._stopped = 0.0, threading.Event()
+    threading.Thread(target=self._beat, daemon=True).start()
+
+  def longest_pause(self) -> float:
+    """Seconds, of the pauses since the last call."""
+    longest, self._longest = self._longest, 0.0
+    return longest
+
+  def stop(self) -> None:
+    self._stopped.set()
+
+  def _beat(self):
+    before = time.monotonic()
+    while not self._stopped.wait(_BEAT):
+      now = time.monotonic()
+      self._longest = max(self._longest, now - before - _BEAT)
+      before = now
