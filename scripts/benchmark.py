@@ -16,6 +16,7 @@ if __name__ == '__main__':
 import benchmark_beside
 import benchmark_input
 import benchmark_memory
+import benchmark_rates
 import benchmark_recognition
 import benchmark_scaling
 import benchmark_steps
@@ -26,6 +27,7 @@ CASES = {  # name: (its options, itself)
   'input': (benchmark_input.input_options, benchmark_input.input_case),
   'step': (benchmark_steps.step_options, benchmark_steps.step_case),
   'memory': (benchmark_steps.step_options, benchmark_memory.memory_case),
+  'rates': (benchmark_rates.rates_options, benchmark_rates.rates_case),
   'embed': (benchmark_steps.embed_options, benchmark_steps.embed_case),
   'evaluate': (
     benchmark_recognition.evaluate_options,

@@ -152,19 +152,19 @@ def count_options(parser):
 def count_case(options):
   """Arithmetic and messages of a training step, counted, without running it.
 
-  `tflop` is XLA's count for the step as it is lowered for a TPU, whose forms
-  of the convolutions hold no loops. The messages are those of the program
-  compiled for CPU devices; a loop's body would count once (there are none).
+  `tflop` is XLA's count (`benchmark_steps.arithmetic`). The messages are those
+  of the program compiled for CPU devices; a loop's body would count once (there
+  is none with messages).
   """
   mesh = benchmark_common.make_mesh(options.devices)
   _, make, state, step = benchmark_steps.prepare(options, mesh)
+  batch = make(0)
   shape_of = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
-  traced = step.trace(*jax.tree.map(shape_of, (state, make(0))))
-  lowered = traced.lower(lowering_platforms=('tpu',))
-  messages = count_messages(traced.lower().compile().as_text())
+  lowered = step.lower(*jax.tree.map(shape_of, (state, batch)))
+  messages = count_messages(lowered.compile().as_text())
   yield {
     'step': options.step,
-    'tflop': round(lowered.cost_analysis()['flops'] / 1e12, 3),
+    'tflop': round(benchmark_steps.arithmetic(step, state, batch) / 1e12, 3),
     'parameters': sum(x.size for x in jax.tree.leaves(state.params)),
     'messages': len(messages),
     'bytes': sum(size for _, size in messages),

@@ -62,9 +62,9 @@ def step_case(options):
   mesh = make_mesh(options)
   _, make, state, step = prepare(options, mesh)
   place = functools.partial(sharding.shard_batch, mesh=mesh)
-  compile_seconds, step = benchmark_common.seconds(
-    lambda: step.lower(state, place(make(0))).compile()
-  )
+  lowered = step.lower(state, place(make(0)))
+  flops = arithmetic(step, state, make(0))
+  compile_seconds, step = benchmark_common.seconds(lowered.compile)
   parts = []
   for number in range(WARM + options.repeats):
     input_seconds, batch = benchmark_common.seconds(make, number)
@@ -78,6 +78,7 @@ def step_case(options):
   milliseconds = [round(1e3 * median, 2) for median in medians]
   yield {
     'step': options.step,
+    'tflop': round(flops / 1e12, 4),
     **_rate(
       options, STEPS[options.step][2], medians[-1], compile_seconds, mesh
     ),
@@ -101,6 +102,18 @@ def prepare(options, mesh):
   make_state, step = training(config, config[name], function, mesh)
   model = factory.make_model(config.model)
   return model, _batch_function(config, name), make_state(), step
+
+
+def arithmetic(step, state, batch) -> float:
+  """XLA's count of a step's floating-point operations, without running it.
+
+  As lowered for a TPU, whose forms of the convolutions hold no loops.
+  """
+  shapes = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (state, batch)
+  )
+  lowered = step.trace(*shapes).lower(lowering_platforms=('tpu',))
+  return lowered.cost_analysis()['flops']
 
 
 def settings(step, clips, options):
