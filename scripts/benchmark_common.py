@@ -1,7 +1,6 @@
 """What the cases of `benchmark.py` share: devices, data and memory."""
 
 import argparse
-import os
 import resource
 import statistics
 import sys
@@ -10,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from selfgait_jax import errors, sharding
+from selfgait_jax import distributed, errors, joining, sharding
 from selfgait_jax.data import datasets, sequences
 
 
@@ -42,15 +41,12 @@ def make_mesh(wanted: int) -> jax.sharding.Mesh:
   One of several processes (`benchmark.py scaling` sets JAX_NUM_PROCESSES and
   the rest) joins the others; `wanted` counts the devices of all.
   """
-  processes = int(os.environ.get('JAX_NUM_PROCESSES', 1))
+  joining.join('auto')
   if wanted:
-    jax.config.update('jax_num_cpu_devices', wanted // processes)
+    each = max(1, wanted // distributed.count())
+    jax.config.update('jax_num_cpu_devices', each)
   else:
     sharding.use_all_cores()
-  if processes > 1:
-    address = os.environ['JAX_COORDINATOR_ADDRESS']
-    number = int(os.environ['JAX_PROCESS_ID'])
-    jax.distributed.initialize(address, processes, number)
   found = jax.devices()
   if wanted > len(found):
     raise errors.UserError(

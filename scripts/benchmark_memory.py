@@ -45,7 +45,9 @@ def _backward(model, state, batch):
   """The network's gradient function, which holds what was kept for it."""
   if 'clip' in batch:
     clips = batch['clip']
-    apply = functools.partial(model.apply, train=True)
+    apply = functools.partial(
+      model.apply, mask=None, train=True, method='learn'
+    )
   else:
     clips = jnp.stack([batch['clip_1']] * 2, 1)
     apply = functools.partial(model.apply, method='online_views')

@@ -99,6 +99,9 @@ def prepare(options, mesh):
         f'{", ".join(config.model)}, found {setting}; change --setting'
       )
     config.model[key] = ast.literal_eval(value)
+  sharding.check_batch(
+    options.sequences, mesh, '--sequences', config.model.microbatches
+  )
   make_state, step = training(config, config[name], function, mesh)
   model = factory.make_model(config.model)
   return model, _batch_function(config, name), make_state(), step

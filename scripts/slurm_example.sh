@@ -21,7 +21,7 @@ workdir=${WORKDIR:-$HOME/runs/casiab} # on a file system that all nodes share
 arguments=(
   --config=configs/casiab.py
   "--config.data.packed_file=${PACKED:-$HOME/casiab.npz}"
-  --config.data.loader=array
+  --config.data.loader=device
 )
 
 # JAX finds Slurm by itself and gives each process the GPU of its local number.
@@ -29,10 +29,13 @@ arguments=(
 #   export JAX_LOCAL_DEVICE_IDS=0,1,2,3,4,5,6,7
 # or it would use the first GPU of each node alone.
 cd "${SLURM_SUBMIT_DIR:?submit this with sbatch from the root of the clone}"
+status=0
 srun --kill-on-bad-exit=1 "$python" -m selfgait_jax.main "${arguments[@]}" \
-  "--workdir=$workdir" --config.distributed=on
+  "--workdir=$workdir" --config.distributed=on || status=$?
+# 143: the signal came where no step was running (reading data, evaluation).
+[[ $status == 0 || $status == 143 ]] || exit "$status"
 
 # A run that was asked to stop ends well, without a result: it goes on later.
-# An error has ended this script above. Stages that do not end with `evaluate`
+# Stages that do not end with `evaluate`
 # write no results.json: leave the next line out for them.
 [[ -e $workdir/results.json ]] || scontrol requeue "$SLURM_JOB_ID"

@@ -18,10 +18,22 @@ def prepare() -> None:
   training step took 0.93 of its time with `HUGE_PAGES` (GaitBase, 8 clips of 10
   frames) and 0.90 (SelfGait).
 
-  Where GLIBC_TUNABLES is set to anything, also to nothing, or the system is not
-  Linux, it stays.
+  It stays where GLIBC_TUNABLES is set to anything, also to nothing, where the
+  system is not Linux, and where another program (a debugger, a notebook) runs
+  this one.
   """
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-  if sys.platform == 'linux' and 'GLIBC_TUNABLES' not in os.environ:
-    os.environ['GLIBC_TUNABLES'] = HUGE_PAGES
-    os.execv(sys.executable, sys.orig_argv)
+  if sys.platform != 'linux' or 'GLIBC_TUNABLES' in os.environ or not _alone():
+    return
+  os.environ['GLIBC_TUNABLES'] = HUGE_PAGES
+  try:
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+  except OSError:  # slower, and nothing else
+    del os.environ['GLIBC_TUNABLES']
+
+
+def _alone():
+  """True if Python was started to run `__main__`, by itself."""
+  spec = sys.modules['__main__'].__spec__
+  name = spec.name if spec else sys.argv[0]
+  return sys.gettrace() is None and name in sys.orig_argv

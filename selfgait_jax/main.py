@@ -18,6 +18,7 @@ from selfgait_jax import (
   errors,
   evaluate,
   interruption,
+  joining,
   sharding,
   train,
   transfer,
@@ -37,15 +38,13 @@ _WORKDIR = flags.DEFINE_string(
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'unexpected arguments {argv[1:]}')
-  logging.set_verbosity(logging.INFO)
-  handler = logging.get_absl_handler()
-  handler.setFormatter(workspace.ElapsedFormatter())
-  handler.addFilter(workspace.quiet)
+  workspace.log_plainly()
   try:
     config = _CONFIG.value
-    distributed.join(config.distributed)
+    validate.check_values(config)
+    joining.join(config.distributed)
     with distributed.fail_together(interruption.Stopped):
-      sharding.use_all_cores(train.batch_sizes(config).values())
+      sharding.use_all_cores(train.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')

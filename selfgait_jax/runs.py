@@ -26,6 +26,12 @@ def config_hash(config) -> str:
   return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def shared_settings(config) -> list:
+  """What the processes of a run must agree on, without their paths."""
+  loop = config.stages, config.checkpoint.to_dict(), config.log.to_dict()
+  return [config_hash(config), *map(str, loop), __version__]
+
+
 def versions() -> dict[str, str]:
   """Versions of what computes the numbers."""
   names = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')

@@ -28,26 +28,27 @@ def use_all_cores(batches: Iterable[int] = ()) -> None:
     batches: sizes that the devices must share equally; there are so many
       devices as that allows.
   """
-  machines = distributed.hosts()
-  cores = distributed.share(count_cores())
-  # A process's part of its machine; the smallest is everybody's.
+  told = zip(distributed.hosts(), distributed.share(cores()), strict=True)
+  places = [{(host, core) for core in mine} for host, mine in told]
+  # A process's part of the cores that it may use with others; the smallest is
+  # everybody's.
   share = min(
-    there // machines.count(machine)
-    for there, machine in zip(cores, machines, strict=True)
+    len(mine) // sum(not mine.isdisjoint(other) for other in places)
+    for mine in places
   )
   flags = os.environ.get('XLA_FLAGS', '')
   given = 'xla_force_host_platform_device_count' in flags
   if not given and 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    common, processes = math.gcd(*batches), len(machines)
+    common, processes = math.gcd(*batches), len(places)
     fits = [n for n in range(1, share + 1) if common % (n * processes) == 0]
     jax.config.update('jax_num_cpu_devices', max(fits, default=1))
 
 
-def count_cores() -> int:
-  """Cores that this process may use."""
+def cores() -> list[int]:
+  """Numbers of the cores that this process may use."""
   if hasattr(os, 'sched_getaffinity'):  # Linux alone
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
+    return sorted(os.sched_getaffinity(0))
+  return list(range(os.cpu_count() or 1))
 
 
 def make_mesh(devices=None) -> jax.sharding.Mesh:

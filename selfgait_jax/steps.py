@@ -67,8 +67,9 @@ def supervised_step(state, batch, *, model, optimizer, config, stage):
     return loss, metrics, out['embedding']
 
   inputs = clips, batch.get('mask'), not stage.freeze_batch_norm
+  apply = functools.partial(model.apply, method='learn')
   resting = model.label_free_modules
-  return _learn(state, model.apply, inputs, loss_fn, resting, optimizer, stage)
+  return _learn(state, apply, inputs, loss_fn, resting, optimizer, stage)
 
 
 def predicts(stage) -> bool:

@@ -44,18 +44,18 @@ class Team:
       self._fetching = time.monotonic() - start
       yield batch
 
-  def agree(self, step: int, asked: bool) -> bool:
+  def agree(self, step: int, asked: bool, final: bool) -> bool:
     """Was any process asked to stop? The same answer on every process.
 
     To be called once a step. The answer is that of the step before, except on
-    CPU: so no device waits for it.
+    CPU and at the final step: so no device waits for it.
     """
     if self._alone:
       return asked
     late = max(self._fetching, self._pulse.longest_pause())
     mine = np.float32([asked, late])
     told = self._gather(sharding.shard_local(mine, self._mesh))
-    if jax.default_backend() == 'cpu':
+    if final or jax.default_backend() == 'cpu':
       self._before = jax.block_until_ready(told)
     before, self._before = self._before, told
     if before is None:

@@ -127,11 +127,10 @@ def train(
     checkpoints.close()
 
 
-def batch_sizes(config) -> dict[str, int]:
+def batch_sizes(config) -> list[int]:
   """Clips that the trunk takes at once, of every stage in `config.stages`."""
-  names = [name for name in runs.STAGES if name in config.stages.split(',')]
   parts = config.model.microbatches
-  return {name: _batch(config[name]) // parts for name in names}
+  return [_batch(config[name]) // parts for name in _stages(config)]
 
 
 def check_batches(config, workdir: pathlib.Path) -> None:
@@ -140,7 +139,7 @@ def check_batches(config, workdir: pathlib.Path) -> None:
   Before the first stage starts: the last one may be hours away.
   """
   mesh = sharding.make_mesh()
-  for name in batch_sizes(config):
+  for name in _stages(config):
     if not is_finished(config, workdir, name):
       key = f'config.{name}.batch_subjects or batch_sequences'
       parts = config.model.microbatches
@@ -151,6 +150,10 @@ def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   """True if the stage's last checkpoint stands in the work folder."""
   last = workdir / stage_name / 'checkpoints' / str(config[stage_name].steps)
   return distributed.from_first(last.is_dir)
+
+
+def _stages(config):
+  return [name for name in runs.STAGES if name in config.stages.split(',')]
 
 
 def _batch(stage):
@@ -178,15 +181,15 @@ def _loop(
       jax.block_until_ready(state if on_cpu else previous)
       previous = scalars
       rank1 = watcher.after(step, state, batch, scalars, outputs)
-      stop = everyone.agree(step, asked_to_stop())
       final = step == stage.steps
+      stop = everyone.agree(step, asked_to_stop(), final)
       due = watch.due(step, config.checkpoint.every_steps)
       if final or stop or due or rank1 is not None:
         # What cannot go on is not saved over what can: a finite loss may have
         # had a gradient that is not.
         watcher.check_finite(step, scalars)
         checkpoints.save(state, rank1)
-      if stop and not final:
+      if stop:
         checkpoints.wait()
         raise interruption.Stopped(
           f'stopped at step {step} of {stage.steps} and saved; the same '

@@ -23,6 +23,7 @@ def adopt_model(config):
   """The config, with the network of `init_from` where nothing is trained.
 
   An evaluation takes a checkpoint as it is, whatever network the config is for.
+  How it is computed stays the config's.
   """
   if config.stages != 'evaluate' or not config.init_from:
     return config
@@ -30,6 +31,11 @@ def adopt_model(config):
   settings = {
     key: tuple(value) if isinstance(value, list) else value
     for key, value in manifest['model'].items()
+  }
+  settings |= {
+    name: config.model[name]
+    for name in checkpointing.COMPUTE_SETTINGS
+    if name in config.model and (name in settings or name == 'microbatches')
   }
   config = config.copy_and_resolve_references()
   with config.unlocked():

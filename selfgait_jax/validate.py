@@ -6,12 +6,17 @@ from selfgait_jax import allowed, errors, protocols, runs, steps
 from selfgait_jax.models import factory
 
 
-def check(config) -> None:
-  """Raises UserError naming the first key that cannot be right."""
+def check_values(config) -> None:
+  """Raises UserError naming the first key whose value alone cannot be right."""
   for key, choices in allowed.CHOICES.items():
     _expect(key, _get(config, key), choices)
   for key, bounds in allowed.RANGES.items():
     _expect_between(key, _get(config, key), bounds)
+
+
+def check(config) -> None:
+  """The same, and of values that do not go together."""
+  check_values(config)
   _check_protocol(config)
   _check_model(config.model)
   _check_rows(config.augment)

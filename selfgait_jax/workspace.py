@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import logging as python_logging
+import os
 import pathlib
 import time
 import uuid
@@ -61,6 +62,7 @@ def _lock(workdir, held):
   lock.truncate(0)
   lock.write(mark)
   lock.flush()
+  os.fsync(lock.fileno())  # or another machine would wait for NFS to send it
   return mark
 
 
@@ -81,7 +83,11 @@ def _expect_shared(workdir, mark):
 
 
 def record(config, workdir: pathlib.Path) -> None:
-  """Writes `config.json` and logs what this job is, both on process 0."""
+  """Writes `config.json` and logs what this job is, both on process 0.
+
+  Raises UserError if the processes were started for different ones.
+  """
+  distributed.expect_same('config', runs.shared_settings(config))
   if not distributed.is_first():
     return
   facts = {
@@ -106,6 +112,14 @@ def record(config, workdir: pathlib.Path) -> None:
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
     distributed.count(), facts['config_hash'], config.seed,
   )  # fmt: skip
+
+
+def log_plainly() -> None:
+  """The program's own lines, with the time since its start."""
+  logging.set_verbosity(logging.INFO)
+  handler = logging.get_absl_handler()
+  handler.setFormatter(ElapsedFormatter())
+  handler.addFilter(quiet)
 
 
 def quiet(record: python_logging.LogRecord) -> bool:

@@ -54,6 +54,22 @@ def test_gradients_are_autodiffs(
     np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-12)
 
 
+def test_wide_convolutions_in_half_precision(monkeypatch):
+  """As exact as XLA's own, which sums in float32 too."""
+  rng = np.random.default_rng(0)
+  x = rng.standard_normal((4, 6, 5, 16), np.float32)
+  kernel = rng.standard_normal((3, 3, 16, 16), np.float32)
+  exact = convolve(x, kernel)
+  half = [a.astype(jnp.bfloat16) for a in (jnp.asarray(x), jnp.asarray(kernel))]
+  plain = convolve(*half)
+  monkeypatch.setattr(frame_conv, 'WIDE', 4)
+  wide = convolve(*half)
+  assert wide.dtype == jnp.bfloat16
+  for found in (plain, wide):
+    error = np.abs(found.astype(np.float32) - exact).max()
+    assert error < 0.01 * np.abs(exact).max()
+
+
 def test_half_precision_is_summed_in_float32():
   """Of many images, whose sum in bfloat16 would come to rest at 256."""
   x = jnp.ones((1001, 3, 3, 2), jnp.bfloat16)

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from selfgait_jax import distributed, errors, sharding
+from selfgait_jax import distributed, errors, joining, sharding
 
 HAND = {
   'JAX_COORDINATOR_ADDRESS': '10.0.0.1:1234',
@@ -37,20 +37,20 @@ def join(monkeypatch):
 
   def join(mode, variables=(), size=0):
     joined = []
-    for name in distributed.VARIABLES:
+    for name in joining.VARIABLES:
       monkeypatch.delenv(name, raising=False)
     for name, value in dict(variables).items():
       monkeypatch.setenv(name, value)
-    clusters = distributed.clusters.ClusterEnv
+    clusters = joining.clusters.ClusterEnv
     monkeypatch.setattr(clusters, '_cluster_types', [FakeCluster(size)])
     monkeypatch.setattr(
-      distributed.jax.distributed,
+      joining.jax.distributed,
       'initialize',
       lambda **arguments: joined.append(arguments),
     )
-    monkeypatch.setattr(distributed.jax.config, 'update', lambda *_: None)
-    monkeypatch.setattr(distributed, '_say_if_aborted', lambda words: None)
-    distributed.join(mode)
+    monkeypatch.setattr(joining.jax.config, 'update', lambda *_: None)
+    monkeypatch.setattr(joining, '_say_if_aborted', lambda words: None)
+    joining.join(mode)
     if not joined:
       return None
     (arguments,) = joined
@@ -110,16 +110,18 @@ def test_jax_cannot_join(join, monkeypatch):
   monkeypatch.setattr(FakeCluster, 'is_env_present', refuse)
   with pytest.raises(errors.UserError, match='no route.*distributed=off'):
     join('auto')
+  join('auto', HAND)  # says it all: no cluster is asked
 
 
 @pytest.mark.parametrize(
   'cores, machines, batches, devices',
   [
-    ((2, 2), 'aa', [48], 1),  # two processes of one machine
-    ((2, 2), 'ab', [48], 2),
-    ((8, 4), 'ab', [48], 4),  # the smaller one is everybody's
-    ((8, 8), 'ab', [12, 20], 2),
-    ((8, 8), 'ab', [9], 1),  # refused later, in a sentence
+    ((range(2), range(2)), 'aa', [48], 1),  # two processes of one machine
+    ((range(2), range(2, 4)), 'aa', [48], 2),  # each bound to cores of its own
+    ((range(2), range(2)), 'ab', [48], 2),
+    ((range(8), range(4)), 'ab', [48], 4),  # the smaller one is everybody's
+    ((range(8), range(8)), 'ab', [12, 20], 2),
+    ((range(8), range(8)), 'ab', [9], 1),  # refused later, in a sentence
   ],
 )
 def test_processes_share_the_cores(

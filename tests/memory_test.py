@@ -56,6 +56,7 @@ def _learn(model, variables, clips, mask):
       clips,
       mask,
       True,
+      method='learn',
       mutable=['batch_stats'],
     )
     # Weighted, since normalised outputs have a constant square.
@@ -104,7 +105,9 @@ def test_batch_norm_of_the_trunk_sees_one_part_after_the_other(clips):
     stats = stats | updates['batch_stats']
   model = _model('gaitbase', **RESIDUAL, microbatches=2)
   found, updates = jax.jit(
-    functools.partial(model.apply, train=True, mutable=['batch_stats']),
+    functools.partial(
+      model.apply, train=True, method='learn', mutable=['batch_stats']
+    ),
     compiler_options=UNOPTIMISED,
   )(variables, *clips)
   np.testing.assert_allclose(found['pooled'], expected, atol=1e-5)
@@ -146,6 +149,31 @@ def test_recomputed_blocks_keep_less(name, clips):
     for remat in (False, True)
   )
   assert again < plain / 2
+
+
+def test_parts_of_a_sharded_batch_stay_where_they_are(clips):
+  """Devices exchange sums of gradients, and never clips."""
+  mesh = sharding.make_mesh()  # of four devices
+  model = _model('gaitset', **SMALL['gaitset'], microbatches=2)
+  params = _variables('gaitset')['params']
+
+  def gradient(params, batch):
+    loss = lambda p: model.apply({'params': p}, *batch, True, method='learn')[
+      'embedding'
+    ].sum()
+    return jax.grad(loss)(params)
+
+  same, split = sharding.replicated(mesh), sharding.batch_sharded(mesh)
+  program = jax.jit(
+    gradient,
+    in_shardings=(same, split),
+    out_shardings=same,
+    compiler_options=UNOPTIMISED,
+  )
+  text = program.lower(params, clips).compile().as_text()
+  assert 'all-reduce' in text
+  for other in ('all-gather', 'all-to-all', 'collective-permute'):
+    assert other not in text
 
 
 def test_a_batch_that_does_not_split():

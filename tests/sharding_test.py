@@ -122,7 +122,7 @@ def test_as_many_devices_as_share_every_batch(
   monkeypatch, cores, batches, devices
 ):
   asked = {}
-  monkeypatch.setattr(sharding, 'count_cores', lambda: cores)
+  monkeypatch.setattr(sharding, 'cores', lambda: list(range(cores)))
   monkeypatch.delenv('XLA_FLAGS', raising=False)
   fake = types.SimpleNamespace(update=asked.__setitem__)
   monkeypatch.setattr(sharding.jax, 'config', fake)

@@ -75,14 +75,17 @@ def test_a_setting_without_a_shape_is_compared():
 
 
 def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
-  """Of GaitSet, with the config of another network; its name stands there."""
+  """Of an older GaitSet, with the config of another network.
+
+  How it is computed is still the config's, and new settings are none of its.
+  """
   config = synthetic.get_config('smoke')
   config.data.packed_file, config.data.loader = str(packed_file), 'array'
   config.stages, config.eval.report = 'evaluate', False
   section = models.gaitset()
   section.widths, section.bins, section.embedding_dim = (4, 4), (4,), 4
   path = _save(section, tmp_path / 'imported')
-  config.init_from = str(path)
+  config.init_from, config.model.dtype = str(path), 'bfloat16'
   main.run(config.lock(), pathlib.Path(tmp_path / 'run'))
   results = json.loads((tmp_path / 'run/results.json').read_text())
   title = 'gaitset of weights.pt'
@@ -90,6 +93,7 @@ def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
   assert results['origins'][title]['checkpoint'].startswith(str(path))
   recorded = json.loads((tmp_path / 'run/config.json').read_text())
   assert 'gaitset' in json.dumps(recorded)
+  assert 'bfloat16' in json.dumps(recorded)
 
 
 def _save(section, folder):
@@ -97,7 +101,9 @@ def _save(section, folder):
   variables = states.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(synthetic.get_config().train)
   source = {'kind': 'gaitset', 'file': 'weights.pt'}
-  manifest = checkpointing.describe(section.to_dict(), source)
+  settings = section.to_dict()
+  del settings['microbatches']
+  manifest = checkpointing.describe(settings, source)
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
   checkpoints.save(states.create_state(variables, optimizer), None)
   checkpoints.wait()

@@ -17,7 +17,10 @@ def loader(config) -> Callable:
   def read(subjects):
     # Rendered once; without shared folders then once a machine, under a lock.
     distributed.from_first(lambda: loading.render(config))
-    return loading.load(config, subjects)
+    found = loading.load(config, subjects)
+    if distributed.count() > 1:  # the fingerprint takes its time
+      distributed.expect_same('data', found.fingerprint)
+    return found
 
   return functools.cache(
     lambda side: splits.cut(read(splits.subjects(config, side)), config, side)

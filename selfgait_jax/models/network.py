@@ -19,7 +19,8 @@ class Network(nn.Module):
     microbatches: parts in which the trunk takes a training batch, one after
       another, each computed again for its gradient: so it needs the memory of
       one part. Heads and losses see the whole batch. A batch norm in the trunk
-      sees a part, and its running statistics count each.
+      sees a part, and its running statistics count each as a step. Devices sum
+    the trunk's gradient once a part.
   """
 
   microbatches: int = dataclasses.field(default=1, kw_only=True)
@@ -51,10 +52,15 @@ class Network(nn.Module):
       float32 [B, P, .]: `pooled` (the trunk's parts) and what `heads` returns,
       with `embedding`, which recognition uses, among it.
     """
-    if train:
-      pooled = self._in_parts(_learning, clips, mask)
-    else:
-      pooled = self.pool(clips, mask)
+    pooled = self.pool(clips, mask, train)
+    return {'pooled': pooled, **self.heads(pooled, train)}
+
+  def learn(
+    self, clips: jax.Array, mask: jax.Array | None, train: bool
+  ) -> dict[str, jax.Array]:
+    """`__call__` for a gradient: the trunk in its `microbatches`."""
+    trunk = lambda network, *inputs: network.pool(*inputs, train)
+    pooled = self._in_parts(trunk, clips, mask)
     return {'pooled': pooled, **self.heads(pooled, train)}
 
   def pool(
@@ -72,7 +78,8 @@ class Network(nn.Module):
 
     View after view, each with batch statistics of its own.
     """
-    pooled = self._over_views(_learning, clips)
+    trunk = lambda network, *inputs: network.pool(*inputs, True)
+    pooled = self._over_views(trunk, clips)
     views = [self.heads(parts, True) for parts in pooled]
     return jax.tree.map(lambda *view: jnp.stack(view, 1), *views)
 
@@ -102,10 +109,6 @@ class Network(nn.Module):
     split = lambda x: x.reshape(-1, count, *x.shape[1:])
     _, pooled = scan(self, None, jax.tree.map(split, (clips, mask)))
     return layers.fold(pooled)
-
-
-def _learning(network, clips, mask):
-  return network.pool(clips, mask, True)
 
 
 class BYOLNetwork(Network):
