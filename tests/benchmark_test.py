@@ -46,16 +46,13 @@ def test_step(step, views, tmp_path):
 
 
 def test_memory(tmp_path):
-  sizes = ['--sequences=4', '--frames=4', '--devices=1', '--dtype=bfloat16']
-  kept = []
-  for setting in ([], ['--setting=remat=True']):
-    status, (line,), said = benchmark(
-      tmp_path, 'memory', '--step=gaitbase', *sizes, *setting
-    )
-    assert status == 0, said
-    assert line['temporary_gb'] > 0
-    kept.append(line['kept_gb'])
-  assert kept[1] < 0.7 * kept[0]
+  sizes = ['--sequences=2', '--frames=2', '--devices=1', '--dtype=bfloat16']
+  status, (line,), said = benchmark(
+    tmp_path, 'memory', '--step=gaitset', '--setting=microbatches=2', *sizes
+  )
+  assert status == 0, said
+  assert line['temporary_gb'] >= line['kept_gb'] > 0
+  assert line['setting'] == ['microbatches=2']
 
 
 def test_embed_beside_another_program(tmp_path):

@@ -135,3 +135,11 @@ def test_processes_share_the_cores(
   monkeypatch.setattr(sharding.jax.config, 'update', asked.__setitem__)
   sharding.use_all_cores(batches)
   assert asked == {'jax_num_cpu_devices': devices}
+
+
+def test_processes_that_were_started_differently(monkeypatch):
+  monkeypatch.setattr(distributed, 'share', lambda mine: [mine, mine, 'other'])
+  with pytest.raises(errors.UserError, match='same config.*process 2 and this'):
+    distributed.expect_same('config', 'this')
+  monkeypatch.setattr(distributed, 'share', lambda mine: [mine, mine])
+  distributed.expect_same('config', 'this')
