@@ -9,6 +9,7 @@ Checkpoint n means that n updates were applied.
 import contextlib
 import pathlib
 import shutil
+import sys
 
 import jax
 import ml_collections
@@ -81,6 +82,7 @@ class Checkpoints:
           preservation_policy=kept,
           save_decision_policy=policies.FixedIntervalPolicy(1),
           cleanup_tmp_directories=True,
+          async_options=ocp.AsyncOptions(barrier_sync_fn=_meet_unless_failed),
         ),
       )
 
@@ -271,6 +273,17 @@ def _find(path: pathlib.Path) -> pathlib.Path:
     f'expected a checkpoint in {path}, found none; give a folder that holds '
     '`checkpoints/<step>`'
   )
+
+
+def _meet_unless_failed(*, key: str, timeout_ms: int) -> None:
+  """Orbax's barrier between processes, of which a failed write knows nothing.
+
+  It stands in a `finally`: the one whose write failed would wait 20 minutes for
+  the others, who wait for that write.
+  """
+  if error := sys.exc_info()[1]:
+    raise error
+  ocp.multihost.get_barrier_sync_fn()(key=key, timeout_ms=timeout_ms)
 
 
 @contextlib.contextmanager
