@@ -16,50 +16,9 @@ import ml_collections
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from selfgait_jax import __version__, distributed, errors, runs
+from selfgait_jax import distributed, errors, manifests
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
-
-FORMAT = 2  # goes up when parameters are named otherwise
-# Settings of a network that change how it is computed, and no tensor.
-COMPUTE_SETTINGS = ('dtype', 'microbatches', 'remat')
-
-
-def make_manifest(config, stage_name: str, start: str = '') -> dict:
-  """What a reader of the checkpoint must know, as JSON.
-
-  `start` is where the stage's first weights came from, '' for random ones.
-  """
-  stage = config[stage_name]
-  source = {
-    'program': f'selfgait_jax {__version__}',
-    'stage': stage_name,
-    'objective': stage.objective,
-    'pairs': stage.get('pairs', ''),
-    'identity_sampler': config.reference.pretrain_sampler,
-    'labelled_fraction': stage.labelled_fraction,
-    'steps': stage.steps,
-    'start': start,
-    'data': config.data.name,
-    'partition': config.data.partition,
-    'seed': config.seed,
-    'config_hash': runs.config_hash(config),
-  }
-  return describe(config.model.to_dict(), source)
-
-
-def describe(model: dict, source: dict) -> dict:
-  """The manifest of weights from anywhere.
-
-  `model` is all of `config.model`; `source` says where the weights come from.
-  """
-  return {
-    'format': FORMAT,
-    'model': model,
-    'pixels': 'uint8 [T, 64, 64] cropped to crop_width, divided by 255',
-    'embedding': 'embedding',
-    'source': source,
-  }
 
 
 class Checkpoints:
@@ -132,8 +91,8 @@ class Checkpoints:
     )['manifest']
     # Some settings change the network and not the shape of any tensor.
     ours = ml_collections.ConfigDict({'model': self._manifest['model']})
-    check_model(manifest, ours, str(self.directory / str(step)))
-    _check_optimizer(manifest)
+    manifests.check_model(manifest, ours, str(self.directory / str(step)))
+    manifests.check_optimizer(manifest)
     try:
       found = self._manager.restore(step, args=items)
     except (ValueError, KeyError) as error:
@@ -199,41 +158,12 @@ def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
       )['manifest']
     except (OSError, ValueError, KeyError, TypeError) as error:
       raise _damaged(step_dir, error) from error
-  if manifest['format'] != FORMAT:
+  if manifest['format'] != manifests.FORMAT:
     raise errors.UserError(
-      f'expected a checkpoint of format {FORMAT}, found format '
+      f'expected a checkpoint of format {manifests.FORMAT}, found format '
       f'{manifest["format"]} in {step_dir}; train or import it again'
     )
   return step_dir, manifest | {'checkpoint': str(step_dir)}
-
-
-def check_model(manifest: dict, config, path: str, but_for=()) -> None:
-  """Raises UserError unless the checkpoint's model is the config's.
-
-  The settings `but_for` may differ; those of the compute always may.
-  """
-  ours = config.model.to_dict()
-  names = [n for n in ours if n not in (*but_for, *COMPUTE_SETTINGS)]
-  plain = lambda v: list(v) if isinstance(v, (list, tuple)) else v
-  for name in names:
-    found = manifest['model'].get(name)
-    if plain(found) != plain(ours[name]):
-      raise errors.UserError(
-        f'expected a checkpoint with model.{name}={ours[name]!r}, found '
-        f'{found!r} in {path}; change config.model.{name} or the checkpoint'
-      )
-
-
-def _check_optimizer(manifest):
-  """What was imported goes on only if its optimiser was imported too."""
-  source = manifest['source']
-  if 'sha256' in source and 'optimizer' not in source:
-    raise errors.UserError(
-      f'expected a checkpoint that training can go on from, found '
-      f'{source["file"]} imported without its optimiser; convert it with '
-      '--with-optimizer, or choose another --workdir and start from it by '
-      '--config.init_from'
-    )
 
 
 def _damaged(step_dir, error):

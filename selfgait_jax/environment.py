@@ -22,7 +22,9 @@ def prepare() -> None:
   system is not Linux, and where another program (a debugger, a notebook) runs
   this one.
   """
+  # TensorFlow but reads data here, and need not say how it would compute.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
   if sys.platform != 'linux' or 'GLIBC_TUNABLES' in os.environ or not _alone():
     return
   os.environ['GLIBC_TUNABLES'] = HUGE_PAGES

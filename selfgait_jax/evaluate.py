@@ -13,6 +13,7 @@ from selfgait_jax import (
   embedding,
   errors,
   gei,
+  manifests,
   metrics,
   probes,
   protocols,
@@ -161,7 +162,7 @@ def _rows(config, sources, random, everywhere):
   taken = set()
   for stage, path in sources.items():
     variables, manifest = checkpointing.load_variables(path, everywhere)
-    checkpointing.check_model(manifest, config, path)
+    manifests.check_model(manifest, config, path)
     names = ('checkpoint', 'step')
     origin = manifest['source'] | {n: manifest.get(n) for n in names}
     title = _title(origin)

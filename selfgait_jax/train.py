@@ -14,6 +14,7 @@ from selfgait_jax import (
   errors,
   evaluate,
   interruption,
+  manifests,
   metrics,
   placement,
   runs,
@@ -61,7 +62,7 @@ def train(
   model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(stage)
   source = _source(config, workdir, stage)
-  manifest = checkpointing.make_manifest(config, stage_name, source)
+  manifest = manifests.make_manifest(config, stage_name, source)
   checkpoints = checkpointing.Checkpoints(
     directory, manifest, config.checkpoint.keep
   )
@@ -249,7 +250,7 @@ def _initial_state(
     return state
   if source:
     found, manifest = checkpointing.load_variables(source, same)
-    checkpointing.check_model(manifest, config, source, transfer.HEAD_SETTINGS)
+    manifests.check_model(manifest, config, source, transfer.HEAD_SETTINGS)
     variables = transfer.start_from(found, variables, manifest['checkpoint'])
     logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
     done, planned = manifest.get('step'), manifest['source'].get('steps')

@@ -6,7 +6,7 @@ import ml_collections
 from absl import logging
 from flax import traverse_util
 
-from selfgait_jax import checkpointing, errors
+from selfgait_jax import checkpointing, errors, manifests
 
 # Settings that another head may differ in; the trunk must be the same.
 HEAD_SETTINGS = (
@@ -34,7 +34,7 @@ def adopt_model(config):
   }
   settings |= {
     name: config.model[name]
-    for name in checkpointing.COMPUTE_SETTINGS
+    for name in manifests.COMPUTE_SETTINGS
     if name in config.model and (name in settings or name == 'microbatches')
   }
   config = config.copy_and_resolve_references()

@@ -11,7 +11,7 @@ import pytest
 import small_run
 
 from configs import default, synthetic
-from selfgait_jax import checkpointing, errors, main
+from selfgait_jax import checkpointing, errors, main, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import packed
@@ -89,7 +89,7 @@ def checkpoint(tmp_path_factory):
   optimizer = optimizers.make_optimizer(c.pretrain)
   state = states.create_state(variables, optimizer, model.target_modules)
   folder = tmp_path_factory.mktemp('run') / 'pretrain'
-  manifest = checkpointing.make_manifest(c, 'pretrain')
+  manifest = manifests.make_manifest(c, 'pretrain')
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
   checkpoints.save(state.replace(step=jnp.int32(4)), None)
   checkpoints.wait()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, errors, sharding
+from selfgait_jax import checkpointing, errors, manifests, sharding
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
@@ -24,7 +24,7 @@ def state(config):
 
 
 def _open(config, folder, keep=2):
-  manifest = checkpointing.make_manifest(config, 'pretrain')
+  manifest = manifests.make_manifest(config, 'pretrain')
   return checkpointing.Checkpoints(folder, manifest, keep)
 
 
@@ -97,7 +97,7 @@ def test_missing_checkpoint_is_an_error(tmp_path):
 
 
 def test_checkpoint_of_another_format_is_an_error(config, state, tmp_path):
-  manifest = checkpointing.make_manifest(config, 'pretrain') | {'format': 1}
+  manifest = manifests.make_manifest(config, 'pretrain') | {'format': 1}
   checkpoints = checkpointing.Checkpoints(tmp_path, manifest, 1)
   checkpoints.save(state, None)
   checkpoints.wait()
@@ -119,11 +119,11 @@ def test_damaged_checkpoint_is_an_error(config, state, tmp_path):
 
 
 def test_checkpoint_of_another_model_is_an_error(config):
-  manifest = checkpointing.make_manifest(config, 'pretrain')
+  manifest = manifests.make_manifest(config, 'pretrain')
   other = config.copy_and_resolve_references()
   other.model.widths = (4, 8, 16)
   with pytest.raises(errors.UserError, match='config.model.widths'):
-    checkpointing.check_model(manifest, other, 'somewhere')
+    manifests.check_model(manifest, other, 'somewhere')
 
 
 def test_state_of_another_optimiser_is_an_error(config, state, tmp_path):

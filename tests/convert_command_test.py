@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import state_dicts
-from flax import traverse_util
 
 from selfgait_jax import checkpointing, errors
 from selfgait_jax.convert import (
@@ -25,7 +24,7 @@ def test_every_network_there_and_back(convert, make_file, tmp_path, case):
   variables, manifest = checkpointing.load_variables(str(tmp_path / 'out'))
   expected = conversion.to_variables(tensors, rules)
   for name in ('params', 'batch_stats'):
-    _assert_same(variables[name], expected.get(name, {}))
+    state_dicts.assert_same(variables[name], expected.get(name, {}))
   assert manifest['checkpoint'] == str(tmp_path / 'out/checkpoints/0')
   assert manifest['model'] == json.loads(json.dumps(section))
   found = files.read(tmp_path / 'model.safetensors')
@@ -43,7 +42,7 @@ def test_every_network_there_and_back(convert, make_file, tmp_path, case):
   again = safetensors.numpy.load_file(back)
   dead = {rule.key for rule in rules if not rule.path}
   tensors |= {key: np.zeros_like(tensors[key]) for key in dead}
-  _assert_same(again, state_dicts.original(kind, tensors))
+  state_dicts.assert_same(again, state_dicts.original(kind, tensors))
 
 
 @pytest.mark.parametrize('case', state_dicts.CASES)
@@ -252,15 +251,3 @@ def test_the_iteration_is_read_off_the_name(
   assert (
     'from 0, found -1' in convert(*given, '--iteration=-1', '--overwrite')[2]
   )
-
-
-def _assert_same(found, expected):
-  """Equal in every bit and in what there is."""
-  found, expected = (
-    traverse_util.flatten_dict(dict(tree)) for tree in (found, expected)
-  )
-  assert set(found) == set(expected)
-  for key, value in expected.items():
-    actual = np.asarray(found[key])
-    assert actual.dtype == value.dtype, key
-    np.testing.assert_array_equal(actual, value, err_msg=str(key))

@@ -6,7 +6,7 @@ import numpy as np
 import safetensors.numpy
 import state_dicts
 
-from selfgait_jax import checkpointing
+from selfgait_jax import manifests
 from selfgait_jax import state as states
 from selfgait_jax.convert import (
   conversion,
@@ -45,7 +45,7 @@ def test_what_the_original_has_not_is_left_out(convert, tmp_path):
   shapes = states.variable_shapes(model, 44)
   variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
   (tmp_path / 'checkpoints').mkdir()
-  manifest = checkpointing.describe(section, {}) | {'step': 4}
+  manifest = manifests.describe(section, {}) | {'step': 4}
   folder.write(tmp_path / 'checkpoints', 4, manifest, variables=variables)
   back = tmp_path / 'back.safetensors'
   status, out, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
@@ -76,7 +76,7 @@ def test_a_supervised_selfgait_goes_back_with_a_fresh_target(
   kept = {name: variables[name] for name in ('params', 'batch_stats')}
   directory = tmp_path / 'train/checkpoints'
   directory.mkdir(parents=True)
-  manifest = checkpointing.describe(section, {}) | {'step': 4}
+  manifest = manifests.describe(section, {}) | {'step': 4}
   folder.write(directory, 4, manifest, variables=kept)
   back = tmp_path / 'back.safetensors'
   status, _, err = convert(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small_run
 
-from selfgait_jax import checkpointing, errors
+from selfgait_jax import checkpointing, errors, manifests
 from selfgait_jax.convert import (
   folder,
 )
@@ -38,7 +38,7 @@ def test_a_trained_checkpoint_is_never_replaced(convert, make_file, tmp_path):
   *_, given = make_file('gaitset')
   directory = tmp_path / 'out/checkpoints'
   directory.mkdir(parents=True)
-  manifest = checkpointing.describe({}, {'stage': 'train'})
+  manifest = manifests.describe({}, {'stage': 'train'})
   folder.write(directory, 5, manifest, variables={'params': {'a': np.zeros(1)}})
   status, _, err = convert(*given, '--overwrite')
   assert status == 1 and 'no trained checkpoint in the way' in err

@@ -5,10 +5,9 @@ import ml_collections
 import numpy as np
 import pytest
 import state_dicts
-from flax import traverse_util
 
 from configs import default
-from selfgait_jax import checkpointing, errors, sharding
+from selfgait_jax import checkpointing, errors, manifests, sharding
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.convert import (
@@ -85,7 +84,7 @@ def _stage(section, name, **settings):
 
 
 def _restore(config, like, directory):
-  manifest = checkpointing.make_manifest(config, directory.name)
+  manifest = manifests.make_manifest(config, directory.name)
   checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
   try:
     return checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
@@ -119,9 +118,13 @@ def test_training_goes_on_from_an_imported_optimiser(
   state = _restore(config, like, directory)
   assert int(state.step) == 12
   expected = conversion.to_variables(tensors, rules)
-  _assert_same(state.params, expected['params'])
-  _assert_same(state.target_params, expected.get('target_params', {}))
-  _assert_same(state.target_batch_stats, expected.get('target_batch_stats', {}))
+  state_dicts.assert_same(state.params, expected['params'])
+  state_dicts.assert_same(
+    state.target_params, expected.get('target_params', {})
+  )
+  state_dicts.assert_same(
+    state.target_batch_stats, expected.get('target_batch_stats', {})
+  )
   inner = lambda module: state.opt_state[module][1]
   parameters = optimizer.optimised(rules)
   for theirs, ours in zip(
@@ -135,7 +138,7 @@ def test_training_goes_on_from_an_imported_optimiser(
     live = [rule for rule in parameters if rule.path]
     tree = conversion.to_variables(whole, live)['params']
     for module in state.params:
-      _assert_same(getattr(inner(module), ours), tree[module])
+      state_dicts.assert_same(getattr(inner(module), ours), tree[module])
   if name == 'adam':
     assert {int(inner(module).count) for module in state.params} == {12}
 
@@ -199,15 +202,3 @@ def test_the_state_of_another_optimiser_is_refused(
       with_optimizer=True,
     )
   assert not (tmp_path / 'a').exists()
-
-
-def _assert_same(found, expected):
-  """Equal in every bit and in what there is."""
-  found, expected = (
-    traverse_util.flatten_dict(dict(tree)) for tree in (found, expected)
-  )
-  assert set(found) == set(expected)
-  for key, value in expected.items():
-    actual = np.asarray(found[key])
-    assert actual.dtype == value.dtype, key
-    np.testing.assert_array_equal(actual, value, err_msg=str(key))

@@ -14,7 +14,7 @@ import small_run
 import state_dicts
 
 from configs import default
-from selfgait_jax import checkpointing, sharding
+from selfgait_jax import checkpointing, manifests, sharding
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.convert import conversion, optimizer
@@ -216,7 +216,7 @@ def _restored(section, directory, adam):
     lambda v: states.create_state(v, trained, targets),
     states.variable_shapes(model, 44),
   )
-  manifest = checkpointing.make_manifest(config, directory.name)
+  manifest = manifests.make_manifest(config, directory.name)
   checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
   state = checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
   checkpoints.close()

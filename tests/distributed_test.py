@@ -157,7 +157,9 @@ def test_one_process_renders_and_writes(tmp_path):
     ],
     tensorflow=True,
   )
-  assert words.count('770 sequences') and not other_words
+  assert words.count('770 sequences') == 1 and '| loss' in words
+  for ours in ('770 sequences', '| loss', 'report: '):
+    assert ours not in other_words
   folder = tmp_path / 'run'
   assert len(list(folder.rglob('events.out.tfevents.*'))) == 1
   assert len((folder / 'pretrain/metrics.jsonl').read_text().splitlines()) == 4

@@ -7,7 +7,7 @@ import pytest
 
 import selfgait_jax
 from configs import synthetic
-from selfgait_jax import augment, checkpointing, errors
+from selfgait_jax import augment, checkpointing, errors, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
@@ -21,7 +21,7 @@ def saved(tmp_path_factory):
   variables = states.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.train)
   folder = tmp_path_factory.mktemp('run') / 'train'
-  manifest = checkpointing.make_manifest(config, 'train')
+  manifest = manifests.make_manifest(config, 'train')
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
   checkpoints.save(states.create_state(variables, optimizer), None)
   checkpoints.wait()

@@ -10,7 +10,7 @@ import pytest
 import small_run
 
 from configs import synthetic
-from selfgait_jax import checkpointing, sharding
+from selfgait_jax import checkpointing, manifests, sharding
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
@@ -181,7 +181,7 @@ def _load(workdir, step):
     ),
     states.variable_shapes(model, config.model.crop_width),
   )
-  manifest = checkpointing.make_manifest(config, 'pretrain')
+  manifest = manifests.make_manifest(config, 'pretrain')
   checkpoints = checkpointing.Checkpoints(workdir / 'pretrain', manifest, 2)
   assert checkpoints.latest_step() == step
   state = checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))

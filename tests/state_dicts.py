@@ -2,6 +2,8 @@
 
 import golden_weights
 import ml_collections
+import numpy as np
+from flax import traverse_util
 
 from configs import models
 from selfgait_jax.convert import difference, recognise, sections
@@ -81,3 +83,15 @@ def original(kind: str, tensors: dict) -> dict:
     name = lambda key: key.replace('_state_dict.', '_state_dict.module.')
     return {name(key): tensor for key, tensor in tensors.items()}
   return tensors
+
+
+def assert_same(found, expected):
+  """Equal in every bit and in what there is."""
+  found, expected = (
+    traverse_util.flatten_dict(dict(tree)) for tree in (found, expected)
+  )
+  assert set(found) == set(expected)
+  for key, value in expected.items():
+    actual = np.asarray(found[key])
+    assert actual.dtype == value.dtype, key
+    np.testing.assert_array_equal(actual, value, err_msg=str(key))

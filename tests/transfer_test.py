@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from configs import models, synthetic
-from selfgait_jax import checkpointing, errors, main, transfer
+from selfgait_jax import checkpointing, errors, main, manifests, transfer
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
@@ -67,11 +67,11 @@ def test_a_setting_without_a_shape_is_compared():
   ours = ml_collections.ConfigDict({'model': models.gaitbase()})
   manifest = {'model': ours.model.to_dict() | {'classes': 7, 'bins': [16, 8]}}
   with pytest.raises(errors.UserError, match='config.model.bins'):
-    checkpointing.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
+    manifests.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
   manifest['model']['bins'] = [16]
-  checkpointing.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
+  manifests.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
   with pytest.raises(errors.UserError, match='config.model.classes'):
-    checkpointing.check_model(manifest, ours, 'x')
+    manifests.check_model(manifest, ours, 'x')
 
 
 def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
@@ -103,7 +103,7 @@ def _save(section, folder):
   source = {'kind': 'gaitset', 'file': 'weights.pt'}
   settings = section.to_dict()
   del settings['microbatches']
-  manifest = checkpointing.describe(settings, source)
+  manifest = manifests.describe(settings, source)
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
   checkpoints.save(states.create_state(variables, optimizer), None)
   checkpoints.wait()

@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from selfgait_jax import __version__, checkpointing, errors
+from selfgait_jax import __version__, errors, manifests
 from selfgait_jax import state as states
 from selfgait_jax.convert import (
   conversion,
@@ -97,7 +97,7 @@ def import_checkpoint(
         found.optimizer, rules, expected, trees['params']
       )
       report(f'optimiser of the file: {source["optimizer"]}')
-    manifest = checkpointing.describe(section, source) | {'step': step}
+    manifest = manifests.describe(section, source) | {'step': step}
     items = _items(trees, opt_state, step)
     return folder.write(directory, step, manifest, **items)
 
