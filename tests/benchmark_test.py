@@ -33,7 +33,10 @@ def benchmark(folder, *options):
   return ended.returncode, lines, ended.stderr
 
 
-@pytest.mark.parametrize('step, views', [('selfgait', 2), ('gaitset', 1)])
+@pytest.mark.parametrize(
+  'step, views',
+  [('selfgait', 2), pytest.param('gaitset', 1, marks=pytest.mark.slow)],
+)
 def test_step(step, views, tmp_path):
   sizes = ['--sequences=2', '--frames=2', '--repeats=2', '--devices=2']
   status, (line,), said = benchmark(tmp_path, 'step', f'--step={step}', *sizes)

@@ -180,15 +180,12 @@ def test_pictures_and_frames_counted_are_the_same():
   assert watch._count_frames(clips) == watch._count_frames(numbers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'loaders, stages',
   [
     (('array', 'device'), ('pretrain',)),
-    pytest.param(
-      ('array', 'device', 'tfdata'),
-      ('pretrain', 'finetune'),
-      marks=pytest.mark.slow,
-    ),
+    (('array', 'device', 'tfdata'), ('pretrain', 'finetune')),
   ],
 )
 def test_runs_measure_the_same_whoever_loads(
