@@ -1,5 +1,7 @@
 """Convolutions over rows and columns: values, and gradients on CPU."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -35,15 +37,7 @@ def test_gradients_are_autodiffs(
   kernel = rng.standard_normal((size, size, channels, 4))
   weights = rng.standard_normal((images, *-(-np.array([6, 5]) // strides), 4))
 
-  def plain(x, kernel):
-    return jax.lax.conv_general_dilated(
-      x,
-      kernel,
-      (strides, strides),
-      [(size // 2, size // 2)] * 2,
-      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    )
-
+  plain = functools.partial(_plain, strides=strides)
   with jax.enable_x64(True):
     if split:
       x = sharding.shard_batch(x, sharding.make_mesh())
@@ -54,20 +48,26 @@ def test_gradients_are_autodiffs(
     np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-12)
 
 
-def test_wide_convolutions_in_half_precision(monkeypatch):
-  """As exact as XLA's own, which sums in float32 too."""
+def test_wide_convolutions_round_little():
+  """In float32, forward and backward, beside the same in float64."""
   rng = np.random.default_rng(0)
-  x = rng.standard_normal((4, 6, 5, 16), np.float32)
-  kernel = rng.standard_normal((3, 3, 16, 16), np.float32)
-  exact = convolve(x, kernel)
-  half = [a.astype(jnp.bfloat16) for a in (jnp.asarray(x), jnp.asarray(kernel))]
-  plain = convolve(*half)
-  monkeypatch.setattr(frame_conv, 'WIDE', 4)
-  wide = convolve(*half)
-  assert wide.dtype == jnp.bfloat16
-  for found in (plain, wide):
-    error = np.abs(found.astype(np.float32) - exact).max()
-    assert error < 0.01 * np.abs(exact).max()
+  x = rng.standard_normal((4, 9, 7, frame_conv.WIDE))
+  kernel = rng.standard_normal((3, 3, frame_conv.WIDE, frame_conv.WIDE)) / 48
+  slope = rng.standard_normal(x.shape)
+  single = [a.astype(np.float32) for a in (x, kernel, slope)]
+  assert frame_conv._is_wide(*single[:2], strides=1)
+  with jax.enable_x64(True):
+    exact = _slopes(_plain, x, kernel, slope)
+  for found, wanted in zip(_slopes(convolve, *single), exact, strict=True):
+    error = np.abs(np.asarray(found) - np.asarray(wanted)).max()
+    assert 0 < error < 1e-5 * np.abs(wanted).max()
+
+
+def test_half_precision_is_not_transformed():
+  """Winograd's sums are too coarse for it."""
+  half = jnp.zeros((2, 4, 4, 512), jnp.bfloat16)
+  kernel = jnp.zeros((3, 3, 512, 512), jnp.bfloat16)
+  assert not frame_conv._is_wide(half, kernel, strides=1)
 
 
 def test_half_precision_is_summed_in_float32():
@@ -91,6 +91,16 @@ def test_parameters_are_those_of_linen():
     )
   assert {x.dtype for x in jax.tree.leaves(found)} == {jnp.dtype('float32')}
   jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def _plain(x, kernel, strides=1):
+  return jax.lax.conv_general_dilated(
+    x,
+    kernel,
+    (strides, strides),
+    [(len(kernel) // 2, len(kernel) // 2)] * 2,
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )
 
 
 def _slopes(conv, x, kernel, weights):

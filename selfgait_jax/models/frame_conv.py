@@ -6,7 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-WIDE = 256  # channels on either side, from which matrices are faster on CPU
+from selfgait_jax.models import winograd
+
+WIDE = 256  # channels on either side, from which Winograd's form pays on CPU
 
 
 class FrameConv(nn.Module):
@@ -45,7 +47,7 @@ def convolve(x: jax.Array, kernel: jax.Array, strides: int = 1) -> jax.Array:
     x, strides = x[..., ::strides, ::strides, :], 1
   frames = x.reshape(-1, *x.shape[-3:])
   # Of one channel XLA's own gradient is as fast or faster.
-  frames = (_plain if x.shape[-1] == 1 else _wide)(frames, kernel, strides)
+  frames = (_plain if x.shape[-1] == 1 else _tuned)(frames, kernel, strides)
   return frames.reshape(*x.shape[:-3], *frames.shape[1:])
 
 
@@ -61,66 +63,53 @@ def _plain(x, kernel, strides):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _wide(x, kernel, strides):
+def _tuned(x, kernel, strides):
   """`_plain`, in other ways on CPU: most of all the gradient of the kernel."""
-  if strides == 1 and len(kernel) > 1 and min(kernel.shape[2:]) >= WIDE:
-    return jax.lax.platform_dependent(
-      x, kernel, cpu=_in_patches, default=lambda *xy: _plain(*xy, 1)
-    )
-  return _plain(x, kernel, strides)
+  plain = functools.partial(_plain, strides=strides)
+  on_cpu = winograd.convolve if _is_wide(x, kernel, strides) else plain
+  return jax.lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
 
 
 def _forward(x, kernel, strides):
-  return _wide(x, kernel, strides), (x, kernel)
+  return _tuned(x, kernel, strides), (x, kernel)
 
 
 def _backward(strides, residuals, slope):
   x, kernel = residuals
-  if strides == 1:
-    of_x = _wide(slope, kernel[::-1, ::-1].swapaxes(2, 3), 1)
-  else:
-    transpose = jax.linear_transpose(lambda x: _plain(x, kernel, strides), x)
-    (of_x,) = transpose(slope)
-  of_kernel = jax.lax.platform_dependent(
-    x,
-    slope,
-    cpu=functools.partial(_in_products, size=len(kernel), strides=strides),
-    default=lambda x, slope: jax.linear_transpose(
-      lambda kernel: _plain(x, kernel, strides), kernel
-    )(slope)[0],
-  )
-  return of_x, of_kernel
-
-
-_wide.defvjp(_forward, _backward)
-
-
-def _in_patches(x, kernel):
-  """The convolution as products of matrices, a few images at a time.
-
-  On two CPU devices of one core each, with 40 images of 16 x 11 a device, in
-  0.82 of the time of XLA's convolution from 512 channels to 512, in 0.9 of it
-  around 256; from 128 to 128 it is no gain.
-  """
-  size, _, channels, features = kernel.shape
-  count, rows, columns, _ = x.shape
-  x = _cut(x, _together(x))
-  matrix = kernel.reshape(-1, features)
-
-  def convolve_some(_, step):
-    frames = _padded(jax.lax.dynamic_index_in_dim(x, step, 1, False), size)
-    patches = jnp.concatenate(
-      [
-        frames[:, :, i : i + rows, j : j + columns]
-        for i in range(size)
-        for j in range(size)
-      ],
-      -1,
+  of_x = lambda slope, x, kernel: jax.linear_transpose(
+    lambda x: _plain(x, kernel, strides), x
+  )(slope)[0]
+  of_kernel = lambda slope, x, kernel: jax.linear_transpose(
+    lambda kernel: _plain(x, kernel, strides), kernel
+  )(slope)[0]
+  if _is_wide(x, kernel, strides):
+    of_x_on_cpu = lambda slope, x, kernel: winograd.map_gradient(slope, kernel)
+    of_kernel_on_cpu = lambda slope, x, kernel: winograd.kernel_gradient(
+      x, slope, _groups(len(x))
     )
-    return None, jnp.einsum('gnhwc,cd->gnhwd', patches, matrix)
+  else:
+    of_x_on_cpu = of_x
+    of_kernel_on_cpu = lambda slope, x, kernel: _in_products(
+      x, slope, len(kernel), strides
+    )
+  choose = functools.partial(jax.lax.platform_dependent, slope, x, kernel)
+  return (
+    choose(cpu=of_x_on_cpu, default=of_x),
+    choose(cpu=of_kernel_on_cpu, default=of_kernel),
+  )
 
-  _, found = jax.lax.scan(convolve_some, None, jnp.arange(x.shape[1]))
-  return jnp.moveaxis(found, 0, 1).reshape(count, rows, columns, features)
+
+_tuned.defvjp(_forward, _backward)
+
+
+def _is_wide(x, kernel, strides):
+  """Whether Winograd's form is faster on CPU, and exact enough."""
+  return (
+    strides == 1
+    and kernel.shape[:2] == (3, 3)
+    and min(kernel.shape[2:]) >= WIDE
+    and x.dtype.itemsize >= 4  # its sums cost too much of half precision
+  )
 
 
 def _in_products(x, slope, size, strides):
