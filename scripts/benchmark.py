@@ -14,6 +14,7 @@ if __name__ == '__main__':
   environment.prepare()
 
 import benchmark_beside
+import benchmark_busy
 import benchmark_input
 import benchmark_memory
 import benchmark_rates
@@ -25,6 +26,7 @@ from selfgait_jax import errors
 
 CASES = {  # name: (its options, itself)
   'input': (benchmark_input.input_options, benchmark_input.input_case),
+  'busy': (benchmark_busy.busy_options, benchmark_busy.busy_case),
   'step': (benchmark_steps.step_options, benchmark_steps.step_case),
   'memory': (benchmark_steps.step_options, benchmark_memory.memory_case),
   'rates': (benchmark_rates.rates_options, benchmark_rates.rates_case),

@@ -25,6 +25,7 @@ for step in gaitbase deepgaitv2; do
 done
 ours embed "${batch[@]}" --dtype=bfloat16 --beside="$(theirs embed --amp)"
 ours input --step=selfgait --loader=array --loader=device --dtype=bfloat16
+ours busy --step=selfgait --loader=array --loader=device --clips=128 --frames=30 --dtype=bfloat16
 ours evaluate --sequences=512 --dtype=bfloat16
 ours search --probes=4096 --gallery=133780 --parts=31 --features=256
 ours search --probes=4096 --gallery=1000000 --parts=16 --features=128

@@ -1,10 +1,12 @@
 """The `input` case of `benchmark.py`: how fast batches reach a step."""
 
+import contextlib
 import itertools
 import sys
 import time
 
 import benchmark_common
+import benchmark_profile
 import benchmark_steps
 import jax
 import numpy as np
@@ -16,13 +18,17 @@ LOADERS = allowed.CHOICES['data.loader']
 
 
 def input_options(parser):
+  parser.add_argument('--seconds', type=float, default=3.0, help='a loader')
+  loader_options(parser)
+
+
+def loader_options(parser):
   parser.add_argument(
     '--clips', type=benchmark_common.count, default=128, help='a batch'
   )
   parser.add_argument(
     '--frames', type=benchmark_common.count, default=30, help='a clip'
   )
-  parser.add_argument('--seconds', type=float, default=3.0, help='a loader')
   parser.add_argument('--workers', type=int, default=2, help='threads')
   parser.add_argument(
     '--loader',
@@ -54,8 +60,34 @@ def input_case(options):
 
   Making, moving and unpacking the batches counts, and so does the step, which
   waits as in training. `step_ms` is one of these steps, `fed_ms` one whose
-  batch is on the devices already, and `device_busy` their quotient: with a
-  real `--step`, the share of the time in which the devices need not wait.
+  batch is on the devices already, and `fed_share` their quotient: what is left
+  to 1 is what batches cost. The case busy looks into a profile.
+  """
+  for state, step, batches, describe in each_loader(options):
+    ready = next(batches)
+    state, *_ = train(step, state, batches, 0, 8)  # warm
+    state, count, seconds = train(step, state, batches, options.seconds, 1)
+    batches.close()
+    _, fed_count, fed_seconds = train(
+      step, state, itertools.repeat(ready), options.seconds, 1
+    )
+    step_ms, fed_ms = 1e3 * seconds / count, 1e3 * fed_seconds / fed_count
+    yield {
+      'clips_per_second': round(1e3 * options.clips / step_ms),
+      'step_ms': round(step_ms, 3),
+      'fed_ms': round(fed_ms, 3),
+      'fed_share': round(fed_ms / step_ms, 4),
+      'seconds': round(seconds, 3),
+      **describe(),
+    }
+
+
+def each_loader(options):
+  """Yields all that training from each `--loader` takes, from step 0.
+
+  Yields:
+    The first state, the jitted step, a generator of batches on the devices,
+    and a function -> what was asked for and what it ran on, for a JSON line.
   """
   mesh = benchmark_common.make_mesh(options.devices)
   sharding.check_batch(options.clips, mesh, '--clips or --devices')
@@ -64,9 +96,9 @@ def input_case(options):
   )
   config.data.workers = options.workers
   start = time.monotonic()
-  train = splits.cut(_read(config, options), config, 'train')
+  sequences = splits.cut(_read(config, options), config, 'train')
   loaded = time.monotonic() - start
-  subset = splits.training_rows(train, config, config[name])
+  subset = splits.training_rows(sequences, config, config[name])
   if options.step:
     make_state, step = benchmark_steps.training(
       config, config[name], function, mesh
@@ -74,37 +106,56 @@ def input_case(options):
   else:
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
     step = sharding.compile_step(_look, mesh)
-  for loader in options.loader or LOADERS:
-    config.data.loader = loader
-    place, _ = placement.make_placement(config, train, subset, mesh)
-    batches = input_pipeline.batches(
-      train, subset, config, name, 0, sys.maxsize
-    )
-    state, ready = make_state(), place(next(batches))
-    state, *_ = _time(step, state, map(place, batches), 0, 8)  # warm
-    state, count, seconds = _time(
-      step, state, map(place, batches), options.seconds, 1
-    )
-    batches.close()
-    _, fed_count, fed_seconds = _time(
-      step, state, itertools.repeat(ready), options.seconds, 1
-    )
-    step_ms, fed_ms = 1e3 * seconds / count, 1e3 * fed_seconds / fed_count
-    yield {
-      'loader': loader,
+
+  def describe():
+    return {
+      'loader': config.data.loader,
       'step': options.step,
-      'clips_per_second': round(1e3 * options.clips / step_ms),
-      'step_ms': round(step_ms, 3),
-      'fed_ms': round(fed_ms, 3),
-      'device_busy': round(fed_ms / step_ms, 4),
-      'seconds': round(seconds, 3),
       'clips': options.clips,
       'frames': options.frames,
       'workers': options.workers,
-      'sequences': len(train),
+      'sequences': len(sequences),
       'load_seconds': round(loaded, 1),
       **benchmark_common.describe(mesh),
     }
+
+  for loader in options.loader or LOADERS:
+    config.data.loader = loader
+    batches = _placed(config, name, sequences, subset, mesh)
+    yield make_state(), step, batches, describe
+
+
+def train(step, state, batches, seconds, least):
+  """(state, steps taken, seconds they took), for about `seconds`.
+
+  Waits as the loop of `train.py` does: for the step before, on CPU for each.
+  A profile of it tells `batch`, the step and `wait` apart.
+  """
+  on_cpu, previous = jax.default_backend() == 'cpu', None
+  count, start = 0, time.monotonic()
+  while time.monotonic() - start < seconds or count < least:
+    with jax.profiler.TraceAnnotation('batch'):
+      batch = next(batches)
+    with jax.profiler.StepTraceAnnotation(
+      benchmark_profile.STEP, step_num=count
+    ):
+      state, scalars, _ = step(state, batch)
+    with jax.profiler.TraceAnnotation('wait'):
+      jax.block_until_ready(state if on_cpu else previous)
+    previous = scalars
+    count += 1
+  jax.block_until_ready(state)
+  return state, count, time.monotonic() - start
+
+
+def _placed(config, name, sequences, subset, mesh):
+  """Batches on the devices; `close` ends those who make them."""
+  place, _ = placement.make_placement(config, sequences, subset, mesh)
+  batches = input_pipeline.batches(
+    sequences, subset, config, name, 0, sys.maxsize
+  )
+  with contextlib.closing(batches):
+    yield from map(place, batches)
 
 
 def _read(config, options):
@@ -127,19 +178,3 @@ def _look(state, batch):
   """Reads every pixel once, and no more."""
   brightest = batch['clip'].max(axis=(1, 2, 3))
   return state + brightest.max(), brightest.max(), brightest
-
-
-def _time(step, state, batches, seconds, least):
-  """(state, steps taken, seconds they took), for about `seconds`.
-
-  Waits as the loop of `train.py` does: for the step before, on CPU for each.
-  """
-  on_cpu, previous = jax.default_backend() == 'cpu', None
-  count, start = 0, time.monotonic()
-  while time.monotonic() - start < seconds or count < least:
-    state, scalars, _ = step(state, next(batches))
-    jax.block_until_ready(state if on_cpu else previous)
-    previous = scalars
-    count += 1
-  jax.block_until_ready(state)
-  return state, count, time.monotonic() - start

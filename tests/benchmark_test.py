@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+import small_run
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Small programs: compiling is what takes long here.
@@ -87,6 +88,27 @@ def test_input(tmp_path):
     assert line.keys() >= {'clips_per_second', 'step_ms', 'fed_ms', 'device'}
     clips = line['clips_per_second'] * line['step_ms']
     assert clips == pytest.approx(1e3 * 4, rel=0.05)
+
+
+def test_busy(tmp_path):
+  status, (line,), said = benchmark(
+    tmp_path, 'busy', '--subjects=8', '--clips=4', '--frames=2',
+    '--steps=3', '--devices=2', '--loader=array',
+  )  # fmt: skip
+  assert status == 0, said
+  assert (line['loader'], line['steps'], line['devices']) == ('array', 3, 2)
+  assert 0 < line['device_busy'] < 1
+  assert line['step_ms'] > line['longest_gaps'][0]['ms'] / 3 > 0
+
+
+@pytest.mark.slow
+def test_busy_tells_of_a_profile_of_training(packed_file, tmp_path):
+  settings = 'stages=pretrain', 'pretrain.steps=8', 'log.profile_at_step=2'
+  small_run.run(small_run.overrides(packed_file, tmp_path, *settings))
+  folder = tmp_path / 'pretrain/profile'
+  status, (line,), said = benchmark(tmp_path, 'busy', f'--profile={folder}')
+  assert status == 0, said
+  assert line['steps'] == 4 and 0 < line['device_busy'] < 1
 
 
 def test_evaluate(tmp_path):
