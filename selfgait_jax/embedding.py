@@ -54,15 +54,12 @@ def make_embedder(
     distributed.wait()
     variables = sharding.replicate(variables, mesh)
     out, done, start, shown = None, 0, time.monotonic(), time.monotonic()
-    for batch in batches:
-      frames, mask = sharding.shard_batch(
-        (batch['frames'], batch['mask']), mesh
-      )
-      features = sharding.gather(step(variables, frames, mask))
+    for found, features in _one_behind(step, variables, batches, mesh):
+      features = sharding.gather(features)
       if out is None:
         out = np.empty((len(rows), *features.shape[1:]), np.float32)
-      real = batch['rows'] >= 0
-      out[[place[row] for row in batch['rows'][real]]] = features[real]
+      real = found >= 0
+      out[[place[row] for row in found[real]]] = features[real]
       done += int(real.sum())
       if time.monotonic() - shown > 5:
         shown = time.monotonic()
@@ -87,6 +84,20 @@ def standardise(embeddings: np.ndarray, sample: np.ndarray) -> np.ndarray:
   z = (embeddings - mean) / np.maximum(deviation, 1e-6)
   norm = np.linalg.norm(z, axis=-1, keepdims=True)
   return (z / np.maximum(norm, 1e-6)).astype(np.float32)
+
+
+def _one_behind(step, variables, batches, mesh):
+  """Yields (rows, features) of a batch when the next one is on its way."""
+  before = None
+  for batch in batches:
+    frames, mask = sharding.shard_batch((batch['frames'], batch['mask']), mesh)
+    newest = batch['rows'], step(variables, frames, mask)
+    sharding.keep_pace(newest, before)
+    if before:
+      yield before
+    before = newest
+  if before:
+    yield before
 
 
 def _one_output(variables, frames, mask, *, output, model, crop_width):

@@ -139,6 +139,15 @@ def replicate(tree, mesh):
   )
 
 
+def keep_pace(newest, before) -> None:
+  """Waits for the step before, so that devices are never idle, nor far behind.
+
+  On CPU for the newest: steps queued over several devices may wait for each
+  other for ever.
+  """
+  jax.block_until_ready(newest if jax.default_backend() == 'cpu' else before)
+
+
 def gather(array: jax.Array) -> np.ndarray:
   """A global array on every host."""
   if jax.process_count() == 1:
