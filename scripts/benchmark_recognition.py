@@ -39,8 +39,8 @@ def evaluate_options(parser):
 def evaluate_case(options):
   """Sequences a second in buckets, and one at a time on one device.
 
-  Both pad to the same few lengths. `first_seconds` includes compiling, once a
-  length.
+  Buckets and the first of the others pad to the same few lengths.
+  `first_seconds` includes compiling, once a length.
   """
   mesh = benchmark_common.make_mesh(options.devices)
   single = sharding.make_mesh(mesh.devices.flat[:1])
@@ -56,14 +56,20 @@ def evaluate_case(options):
   variables = states.init_variables(
     model, jax.random.key(0), config.model.crop_width
   )
-  for batching, over, batch_frames in (
-    ('buckets', mesh, options.batch_frames),
-    ('one at a time', single, 1),
+  for batching, over, batch_frames, together in (
+    ('buckets', mesh, options.batch_frames, len(found)),
+    ('one at a time', single, 1, len(found)),
+    ('one at a time, unpadded', single, 1, 1),
   ):
     embed = embedding.make_embedder(
       model, over, 'embedding', config.model.crop_width, batch_frames
     )
-    run = lambda embed=embed: embed(variables, found, config.eval.max_frames)
+
+    def run(embed=embed, together=together):
+      for start in range(0, len(found), together):
+        rows = np.arange(start, start + together)
+        embed(variables, found, config.eval.max_frames, rows)
+
     first, _ = benchmark_common.seconds(run)
     seconds = benchmark_common.median_seconds(run, options.repeats)
     yield {

@@ -116,7 +116,11 @@ def test_evaluate(tmp_path):
     tmp_path, 'evaluate', '--sequences=3', '--max_frames=2', '--repeats=1'
   )
   assert status == 0, said
-  assert [line['batching'] for line in lines] == ['buckets', 'one at a time']
+  assert [line['batching'] for line in lines] == [
+    'buckets',
+    'one at a time',
+    'one at a time, unpadded',
+  ]
   for line in lines:
     assert line.keys() >= SPEED | SIZE | {'sequences_per_second'}
     assert (line['sequences'], line['frames']) == (3, 6)
