@@ -2,30 +2,69 @@
 # Every figure of docs/performance.md that needs a GPU: JSON lines on the output.
 # From a clone, with JAX for the GPU and (for the ratios) PyTorch installed:
 #   scripts/benchmark_gpu.sh > gpu.jsonl
-# Arguments are added to each case of ours, e.g. --setting=remat=True to `step`.
-set -euo pipefail
-cd "$(dirname "$0")/.."
-batch=(--sequences=128 --frames=30)
-ours() { python scripts/benchmark.py "$@"; }
-theirs() {
-  echo "python scripts/torch_baseline.py --step $1 --sequences 128 --frames 30 --device cuda ${2:-}"
+#   scripts/benchmark_gpu.sh 'step.*gaitbase'  # only the cases that match
+#   SIZE=toy scripts/benchmark_gpu.sh          # does all of it run? On a CPU.
+# A case that fails is named on stderr, the others go on; exit status 1 at the end.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+trap 'exit 130' INT
+only=${1:-} failed=0
+if [[ ${SIZE:-} == toy ]]; then
+  batch=(--sequences=4 --frames=3 --repeats=1) rounds=1 device=cpu
+  rates=64 input=(--clips=8 --frames=2 --seconds=0.1 --subjects=8)
+  busy=(--clips=8 --frames=2 --steps=2 --subjects=8)
+  evaluate=(--sequences=4 --max_frames=8) probes=4 galleries=(8 16)
+else
+  batch=(--sequences=128 --frames=30) rounds=3 device=cuda
+  # Smaller ones are over before the time of a call is out of the figure.
+  rates=32768 input=(--clips=128 --frames=30) busy=(--clips=128 --frames=30)
+  evaluate=(--sequences=512) probes=4096 galleries=(133780 1000000)
+  if [[ $(python -c 'import jax; print(jax.default_backend())') != gpu ]]; then
+    echo 'error: expected JAX with a GPU, found none; see README.md' >&2
+    exit 1
+  fi
+fi
+one=(--devices=1 --dtype=bfloat16)  # PyTorch uses one, too
+# Rounds are processes; only the first compiles (`compile_seconds`).
+cache=$(mktemp -d)
+trap 'rm -rf "$cache"' EXIT
+export JAX_COMPILATION_CACHE_DIR=$cache
+
+ours() {
+  [[ $* =~ $only ]] || return 0
+  echo "$*" >&2
+  python scripts/benchmark.py "$@" && return
+  echo "failed: $*" >&2
+  failed=1
+  return 1
+}
+compare() {  # OPTIONS-OF-THEIRS CASE [OPTION..]; ours alone if that fails
+  local theirs="python scripts/torch_baseline.py $1 ${batch[*]} --device=$device"
+  shift
+  set -- "$@" "${batch[@]}" "${one[@]}"
+  ours "$@" --rounds="$rounds" --beside="$theirs" || ours "$@"
 }
 
-for dtype in float32 bfloat16; do ours rates --size=8192 --dtype="$dtype"; done
-for step in selfgait gaitbase; do
+for dtype in float32 bfloat16; do
+  ours rates --size="$rates" --devices=1 --dtype="$dtype"
+done
+for step in selfgait gaitbase deepgaitv2; do
   for amp in '' --amp; do
-    ours step --step="$step" "${batch[@]}" --dtype=bfloat16 "$@" \
-      --beside="$(theirs "$step" "$amp")"
+    compare "--step=$step $amp" step --step="$step"
   done
 done
-ours step --step=deepgaitv2 "${batch[@]}" --dtype=bfloat16 "$@"
-for step in gaitbase deepgaitv2; do
-  ours memory --step="$step" "${batch[@]}" --dtype=bfloat16
-  ours memory --step="$step" "${batch[@]}" --dtype=bfloat16 --setting=remat=True
+compare '--step=deepgaitv2 --layers 1 4 4 1 --amp' \
+  step --step=deepgaitv2 '--setting=layers=(1,4,4,1)'
+compare '--step=embed --amp' embed
+for step in selfgait gaitbase deepgaitv2; do
+  ours memory --step="$step" "${batch[@]}" "${one[@]}"
 done
-ours embed "${batch[@]}" --dtype=bfloat16 --beside="$(theirs embed --amp)"
-ours input --step=selfgait --loader=array --loader=device --dtype=bfloat16
-ours busy --step=selfgait --loader=array --loader=device --clips=128 --frames=30 --dtype=bfloat16
-ours evaluate --sequences=512 --dtype=bfloat16
-ours search --probes=4096 --gallery=133780 --parts=31 --features=256
-ours search --probes=4096 --gallery=1000000 --parts=16 --features=128
+for step in gaitbase deepgaitv2; do
+  ours memory --step="$step" --setting=remat=True "${batch[@]}" "${one[@]}"
+done
+ours input --step=selfgait --loader=array --loader=device "${input[@]}" "${one[@]}"
+ours busy --step=selfgait --loader=array --loader=device "${busy[@]}" "${one[@]}"
+ours evaluate "${evaluate[@]}" "${one[@]}"
+ours search --probes="$probes" --gallery="${galleries[0]}" --parts=31 --features=256
+ours search --probes="$probes" --gallery="${galleries[1]}" --parts=16 --features=128
+exit "$failed"
