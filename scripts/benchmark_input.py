@@ -1,5 +1,6 @@
 """The `input` case of `benchmark.py`: how fast batches reach a step."""
 
+import functools
 import itertools
 import sys
 import time
@@ -52,10 +53,12 @@ def input_options(parser):
 def input_case(options):
   """Clips a second into a step from sequences in memory, for each loader.
 
-  Making, moving and unpacking the batches counts, and so does the step, which
-  waits as in training. `step_ms` is one of these steps, `fed_ms` one whose
-  batch is on the devices already, and `device_busy` their quotient: with a
-  real `--step`, the share of the time in which the devices need not wait.
+  Making and moving the batches counts, and so does the step, which waits as in
+  training. `step_ms` is one of these steps, `fed_ms` one whose batch is on the
+  devices already, and `device_busy` their quotient: with a real `--step`, the
+  share of the time in which the devices need not wait. What the step of the
+  loader `device` takes longer than the others' to take clips is in its
+  `fed_ms`.
   """
   mesh = benchmark_common.make_mesh(options.devices)
   sharding.check_batch(options.clips, mesh, '--clips or --devices')
@@ -67,16 +70,20 @@ def input_case(options):
   train = splits.cut(_read(config, options), config, 'train')
   loaded = time.monotonic() - start
   subset = splits.training_rows(train, config, config[name])
-  if options.step:
-    make_state, step = benchmark_steps.training(
-      config, config[name], function, mesh
-    )
-  else:
+
+  @functools.cache  # loaders that yield clips share a compiled step
+  def training(take):
+    if options.step:
+      return benchmark_steps.training(
+        config, config[name], function, mesh, take
+      )
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
-    step = sharding.compile_step(_look, mesh)
+    return make_state, sharding.compile_step(_look, mesh, take)
+
   for loader in options.loader or LOADERS:
     config.data.loader = loader
-    place, _ = placement.make_placement(config, train, subset, mesh)
+    place, take, _ = placement.make_placement(config, train, subset, mesh)
+    make_state, step = training(take)
     batches = input_pipeline.batches(
       train, subset, config, name, 0, sys.maxsize
     )
@@ -137,7 +144,7 @@ def _time(step, state, batches, seconds, least):
   on_cpu, previous = jax.default_backend() == 'cpu', None
   count, start = 0, time.monotonic()
   while time.monotonic() - start < seconds or count < least:
-    state, scalars, _ = step(state, next(batches))
+    state, scalars, _ = step(state, *next(batches))
     jax.block_until_ready(state if on_cpu else previous)
     previous = scalars
     count += 1
