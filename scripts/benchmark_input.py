@@ -1,6 +1,7 @@
 """The `input` case of `benchmark.py`: how fast batches reach a step."""
 
 import contextlib
+import functools
 import itertools
 import sys
 import time
@@ -58,10 +59,11 @@ def loader_options(parser):
 def input_case(options):
   """Clips a second into a step from sequences in memory, for each loader.
 
-  Making, moving and unpacking the batches counts, and so does the step, which
-  waits as in training. `step_ms` is one of these steps, `fed_ms` one whose
-  batch is on the devices already, and `fed_share` their quotient: what is left
-  to 1 is what batches cost. The case busy looks into a profile.
+  Making and moving the batches counts, and so does the step, which waits as in
+  training. `step_ms` is one of these steps, `fed_ms` one whose batch is on the
+  devices already, and `fed_share` their quotient: what is left to 1 is what
+  batches cost. The step of the loader `device` takes its clips itself, in both.
+  The case busy looks into a profile.
   """
   for state, step, batches, describe in each_loader(options):
     ready = next(batches)
@@ -86,8 +88,9 @@ def each_loader(options):
   """Yields all that training from each `--loader` takes, from step 0.
 
   Yields:
-    The first state, the jitted step, a generator of batches on the devices,
-    and a function -> what was asked for and what it ran on, for a JSON line.
+    The first state, the jitted step, a generator of its other arguments on the
+    devices, and a function -> what was asked for and what it ran on, for a JSON
+    line.
   """
   mesh = benchmark_common.make_mesh(options.devices)
   sharding.check_batch(options.clips, mesh, '--clips or --devices')
@@ -99,13 +102,15 @@ def each_loader(options):
   sequences = splits.cut(_read(config, options), config, 'train')
   loaded = time.monotonic() - start
   subset = splits.training_rows(sequences, config, config[name])
-  if options.step:
-    make_state, step = benchmark_steps.training(
-      config, config[name], function, mesh
-    )
-  else:
+
+  @functools.cache  # loaders that yield clips share a compiled step
+  def training(take):
+    if options.step:
+      return benchmark_steps.training(
+        config, config[name], function, mesh, take
+      )
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
-    step = sharding.compile_step(_look, mesh)
+    return make_state, sharding.compile_step(_look, mesh, take)
 
   def describe():
     return {
@@ -121,8 +126,12 @@ def each_loader(options):
 
   for loader in options.loader or LOADERS:
     config.data.loader = loader
-    batches = _placed(config, name, sequences, subset, mesh)
-    yield make_state(), step, batches, describe
+    place, take, _ = placement.make_placement(config, sequences, subset, mesh)
+    make_state, step = training(take)
+    batches = input_pipeline.batches(
+      sequences, subset, config, name, 0, sys.maxsize
+    )
+    yield make_state(), step, _placed(place, batches), describe
 
 
 def train(step, state, batches, seconds, least):
@@ -131,29 +140,24 @@ def train(step, state, batches, seconds, least):
   Waits as the loop of `train.py` does: for the step before, on CPU for each.
   A profile of it tells `batch`, the step and `wait` apart.
   """
-  on_cpu, previous = jax.default_backend() == 'cpu', None
-  count, start = 0, time.monotonic()
+  previous, count, start = None, 0, time.monotonic()
   while time.monotonic() - start < seconds or count < least:
     with jax.profiler.TraceAnnotation('batch'):
       batch = next(batches)
     with jax.profiler.StepTraceAnnotation(
       benchmark_profile.STEP, step_num=count
     ):
-      state, scalars, _ = step(state, batch)
+      state, scalars, _ = step(state, *batch)
     with jax.profiler.TraceAnnotation('wait'):
-      jax.block_until_ready(state if on_cpu else previous)
+      sharding.keep_pace(state, previous)
     previous = scalars
     count += 1
   jax.block_until_ready(state)
   return state, count, time.monotonic() - start
 
 
-def _placed(config, name, sequences, subset, mesh):
+def _placed(place, batches):
   """Batches on the devices; `close` ends those who make them."""
-  place, _ = placement.make_placement(config, sequences, subset, mesh)
-  batches = input_pipeline.batches(
-    sequences, subset, config, name, 0, sys.maxsize
-  )
   with contextlib.closing(batches):
     yield from map(place, batches)
 

@@ -141,7 +141,7 @@ def settings(step, clips, options):
   return config, name, function
 
 
-def training(config, stage, function, mesh):
+def training(config, stage, function, mesh, take=None):
   """(what makes the state before the first step, the jitted step)."""
   model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(stage)
@@ -157,7 +157,7 @@ def training(config, stage, function, mesh):
   step = functools.partial(
     function, model=model, optimizer=optimizer, config=config, stage=stage
   )
-  return make_state, sharding.compile_step(step, mesh)
+  return make_state, sharding.compile_step(step, mesh, take)
 
 
 def embed_options(parser):

@@ -1,7 +1,5 @@
 """How a batch comes onto the devices, whichever loader made it."""
 
-import functools
-
 from selfgait_jax import sharding
 from selfgait_jax.data import resident
 
@@ -16,15 +14,16 @@ def make_placement(config, sequences, subset, mesh):
     mesh: of all devices.
 
   Returns:
-    A function, this host's batch -> global arrays with clips; the frames that
-    the devices hold (data/resident.py), None where they come with each batch.
+    A function, this host's batch -> what follows the state in the arguments of
+    the step; the `take` that `sharding.compile_step` needs for it, and the
+    frames that the devices hold (data/resident.py), both None where clips come
+    with each batch.
 
   Raises:
     errors.UserError: the frames are too many for the devices.
   """
-  shard = functools.partial(sharding.shard_batch, mesh=mesh)
   if config.data.loader != 'device':
-    return shard, None
+    return lambda batch: (sharding.shard_batch(batch, mesh),), None, None
   store = sharding.hold(resident.pack(sequences, subset), mesh)
-  take = sharding.compile_take(resident.take, mesh)
-  return lambda batch: take(store, shard(batch)), store
+  place = lambda batch: (store, sharding.shard_batch(batch, mesh))
+  return place, resident.take, store

@@ -140,7 +140,7 @@ def replicate(tree, mesh):
 
 
 def keep_pace(newest, before) -> None:
-  """Waits for the step before, so that devices are never idle, nor far behind.
+  """Waits for the step before: no device is ever idle, no queue ever long.
 
   On CPU for the newest: steps queued over several devices may wait for each
   other for ever.
@@ -155,21 +155,29 @@ def gather(array: jax.Array) -> np.ndarray:
   return multihost_utils.process_allgather(array, tiled=True)
 
 
-def compile_step(step, mesh):
-  """(state, batch) -> (state, metrics, outputs), the state donated."""
+def compile_step(step, mesh, take=None):
+  """(state, batch) -> (state, metrics, outputs), the state donated.
+
+  Args:
+    step: such a function.
+    mesh: of all devices.
+    take: (store, batch) -> batch, part of the program if given, which then is
+      (state, store, batch) -> ...; the store is what `hold` returned.
+  """
   same, split = replicated(mesh), batch_sharded(mesh)
+
+  def taking(state, store, batch):
+    # Pinned as an argument's would be: left to choose, the compiler also splits
+    # the losses otherwise, and sums differ from those of a batch that came.
+    batch = jax.lax.with_sharding_constraint(take(store, batch), split)
+    return step(state, batch)
+
   return jax.jit(
-    step,
-    in_shardings=(same, split),
+    taking if take else step,
+    in_shardings=(same, same, split) if take else (same, split),
     out_shardings=(same, same, split),
     donate_argnums=0,
   )
-
-
-def compile_take(take, mesh):
-  """(what `hold` returned, batch) -> batch; every device makes its part."""
-  same, split = replicated(mesh), batch_sharded(mesh)
-  return jax.jit(take, in_shardings=(same, split), out_shardings=split)
 
 
 def compile_embed(step, mesh):

@@ -56,7 +56,7 @@ def train(
     runs.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
-  place, store = placement.make_placement(config, sequences, subset, mesh)
+  place, take, store = placement.make_placement(config, sequences, subset, mesh)
 
   # Model, state and checkpoints.
   model = factory.make_model(config.model)
@@ -81,7 +81,7 @@ def train(
     stage=stage,
   )
   compiled = {
-    kind: sharding.compile_step(bind(step), mesh)
+    kind: sharding.compile_step(bind(step), mesh, take)
     for kind, step in (
       ('label_free', steps.pretrain_step),
       ('labelled', steps.supervised_step),
@@ -170,16 +170,14 @@ def _loop(
   function of (seed, n), so a resumed run asks for the very batch that the
   stopped one would have taken next.
   """
-  # Steps queued over several CPU devices may wait for each other for ever.
-  on_cpu, previous = jax.default_backend() == 'cpu', None
+  previous = None
   with interruption.stop_flag() as asked_to_stop:
     timed = everyone.timed(batches)
     for step, batch in enumerate(timed, int(state.step) + 1):
       kind = 'labelled' if 'label' in batch else 'label_free'
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
-        state, scalars, outputs = compiled[kind](state, place(batch))
-      # One step behind: the device is never idle, the queue never long.
-      jax.block_until_ready(state if on_cpu else previous)
+        state, scalars, outputs = compiled[kind](state, *place(batch))
+      sharding.keep_pace(state, previous)
       previous = scalars
       rank1 = watcher.after(step, state, batch, scalars, outputs)
       final = step == stage.steps

@@ -87,8 +87,11 @@ def test_same_losses_weights_and_table(
 
 
 def test_stopped_on_two_processes_and_ended_by_one(people, tmp_path):
-  """SIGTERM to one stops both after the same step; no step is lost."""
-  settings = ('pretrain.steps=10', 'stages=pretrain')
+  """SIGTERM to one stops both after the same step; no step is lost.
+
+  Each process holds the frames on its devices.
+  """
+  settings = ('pretrain.steps=10', 'stages=pretrain', 'data.loader=device')
   whole, folder = tmp_path / 'whole', tmp_path / 'stopped'
   arguments = lambda where: [
     *_arguments('label_free', people, where),

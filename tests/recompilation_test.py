@@ -9,15 +9,19 @@ from selfgait_jax.data import loading, sampler, splits
 
 
 @pytest.mark.parametrize(
-  'objective',
-  ['supervised', pytest.param('two_view', marks=pytest.mark.slow)],
+  'objective, loader',
+  [
+    ('supervised', 'device'),
+    pytest.param('supervised', 'array', marks=pytest.mark.slow),
+    pytest.param('two_view', 'device', marks=pytest.mark.slow),
+  ],
 )
 def test_no_step_compiles_after_the_first_of_its_kind(
-  objective, packed_file, tmp_path, monkeypatch
+  objective, loader, packed_file, tmp_path, monkeypatch
 ):
   """Clips of unequal length: one program a length they are padded to."""
   config = synthetic.get_config('smoke')
-  config.data.packed_file, config.data.loader = str(packed_file), 'array'
+  config.data.packed_file, config.data.loader = str(packed_file), loader
   name = 'train' if objective == 'supervised' else 'pretrain'
   stage = config[name]
   if name == 'train':

@@ -27,10 +27,13 @@ def rendered(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def packed(packed_file, tmp_path_factory):
-  """The same of a packed file without TensorFlow, pretraining alone."""
+  """The same of a packed file without TensorFlow, pretraining alone.
+
+  The frames stay on the devices.
+  """
   workdir = tmp_path_factory.mktemp('packed')
   arguments = small_run.overrides(
-    packed_file, workdir, 'stages=pretrain,evaluate'
+    packed_file, workdir, 'stages=pretrain,evaluate', 'data.loader=device'
   )
   return arguments, workdir, small_run.run(arguments)
 

@@ -1,9 +1,7 @@
 """A stage's frames in device memory, and the clips that are taken of them.
 
-Batches then are the numbers of frames alone, a few kilobytes a step. Clips are
-taken by a program of their own: inside the step's, they would change how the
-compiler orders its sums, and a run would no longer be bit for bit that of the
-other loaders.
+Batches then are the numbers of frames alone, a few kilobytes a step. The step's
+own program takes the clips.
 """
 
 import jax
