@@ -172,12 +172,17 @@ def _loop(
   """
   # Steps queued over several CPU devices may wait for each other for ever.
   on_cpu, previous = jax.default_backend() == 'cpu', None
-  with interruption.stop_flag() as asked_to_stop:
+  with contextlib.ExitStack() as learning:
+    asked_to_stop = None
     timed = everyone.timed(batches)
     for step, batch in enumerate(timed, int(state.step) + 1):
       kind = 'labelled' if 'label' in batch else 'label_free'
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, scalars, outputs = compiled[kind](state, place(batch))
+      # Before, there was nothing to save, and a compiler to wait for.
+      asked_to_stop = asked_to_stop or learning.enter_context(
+        interruption.stop_flag()
+      )
       # One step behind: the device is never idle, the queue never long.
       jax.block_until_ready(state if on_cpu else previous)
       previous = scalars
