@@ -114,12 +114,13 @@ def hosts() -> tuple[str, ...]:
 def leave() -> None:
   """The good end: nobody goes before all are done."""
   if count() > 1:
-    wait()
-    jax.distributed.shutdown()
+    with fail_together(()):
+      wait()
+      jax.distributed.shutdown()
 
 
 @contextlib.contextmanager
-def fail_together(passing: type[Exception]):
+def fail_together(passing: type[Exception] | tuple[()]):
   """Ends the process where the block raises, before any clean-up waits.
 
   Clean-up waits for the others, who may be gone or at work. Without effect on

@@ -65,21 +65,20 @@ def test_asked_too_late_for_the_loop_to_see():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
-  'processes, phrase',
+  'processes, phrase, number',
   [
-    (1, ''),  # the program has yet to be read
-    (1, 'stages '),  # the data
-    (1, 'bytes'),  # the first step is compiled
-    (1, 'GEI nearest'),  # evaluation
-    (2, 'stages '),
-    (2, 'bytes'),
-    (2, 'GEI nearest'),
+    (1, '', signal.SIGINT),  # the program has yet to be read
+    (1, 'stages ', signal.SIGTERM),  # the data
+    (1, 'bytes', signal.SIGTERM),  # the first step is compiled
+    (1, 'GEI nearest', signal.SIGINT),  # evaluation
+    (2, 'stages ', signal.SIGINT),
+    (2, 'bytes', signal.SIGTERM),
+    (2, 'GEI nearest', signal.SIGTERM),
   ],
 )
 def test_run_ends_at_once_and_goes_on(
-  number, processes, phrase, packed_file, tmp_path
+  processes, phrase, number, packed_file, tmp_path
 ):
   arguments = small_run.overrides(
     packed_file, tmp_path, 'stages=pretrain,evaluate'
