@@ -18,6 +18,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
+from selfgait_jax import interruption
+
+if __name__ == '__main__':
+  interruption.answer('nothing half-done counts; give the same command again')
+
 from absl import logging
 
 from selfgait_jax import errors
@@ -55,9 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
   except errors.UserError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  except KeyboardInterrupt:
-    print('stopped; nothing was written', file=sys.stderr)
-    return 130
   _say(f'{time.monotonic() - start:.1f} s')
   return 0
 

@@ -13,6 +13,11 @@ import sys
 # Runs from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from selfgait_jax import interruption
+
+if __name__ == '__main__':
+  interruption.answer('the same command goes on where it stopped')
+
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed, prepare, trees
 
@@ -35,9 +40,6 @@ def main() -> int:
       file=sys.stderr,
     )
     return 1
-  except KeyboardInterrupt:
-    print('stopped; the same command goes on', file=sys.stderr)
-    return 130
   return 0
 
 

@@ -32,7 +32,8 @@ cd "${SLURM_SUBMIT_DIR:?submit this with sbatch from the root of the clone}"
 status=0
 srun --kill-on-bad-exit=1 "$python" -m selfgait_jax.main "${arguments[@]}" \
   "--workdir=$workdir" --config.distributed=on || status=$?
-# 143: the signal came where no step was running (reading data, evaluation).
+# 143: the signal came where there was nothing to save (reading data, compiling,
+# evaluation), and the run ended at once, with a sentence.
 [[ $status == 0 || $status == 143 ]] || exit "$status"
 
 # A run that was asked to stop ends well, without a result: it goes on later.

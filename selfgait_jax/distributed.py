@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ from typing import Any, NoReturn
 import jax
 from jax._src import distributed as runtime  # its client is not public
 
-from selfgait_jax import errors
+from selfgait_jax import errors, interruption
 
 # A process that has not been heard of for so long is lost, and the others end.
 # On CPU a killed one is noticed at once, by its closed connections.
@@ -113,12 +114,13 @@ def hosts() -> tuple[str, ...]:
 def leave() -> None:
   """The good end: nobody goes before all are done."""
   if count() > 1:
-    wait()
-    jax.distributed.shutdown()
+    with fail_together(()):
+      wait()
+      jax.distributed.shutdown()
 
 
 @contextlib.contextmanager
-def fail_together(passing: type[Exception]):
+def fail_together(passing: type[Exception] | tuple[()]):
   """Ends the process where the block raises, before any clean-up waits.
 
   Clean-up waits for the others, who may be gone or at work. Without effect on
@@ -139,15 +141,29 @@ def fail(error: BaseException) -> NoReturn:
   if not expected and not lost:
     traceback.print_exception(error)
   words = _lost_words(error) if lost else str(error) or repr(error)
-  with contextlib.suppress(Exception):
-    _client().key_value_set('failed', f'process {index()}: {words}')
-  if is_first() or not lost:
-    # Others that fail, too, must not lose process 0 before they could say so.
-    with contextlib.suppress(Exception):
-      _client().wait_at_barrier('failed', LEAVE_SECONDS * 1000)
+  _tell(words, wait=is_first() or not lost)
   sys.stderr.write(f'error: {name()}{words}\n')
   sys.stderr.flush()
   os._exit(1)  # no exit handler of JAX or Orbax, which would wait
+
+
+def stop(words: str, status: int) -> NoReturn:
+  """The end of a process that was asked to; from any thread."""
+  interruption.say(name() + words)
+  # As a thread: process 0 may be stopped, too, and not answer.
+  telling = threading.Thread(target=_tell, args=(words, True), daemon=True)
+  telling.start()
+  telling.join(LEAVE_SECONDS)
+  os._exit(status)
+
+
+def _tell(words, wait):
+  with contextlib.suppress(Exception):
+    _client().key_value_set('failed', f'process {index()}: {words}')
+  if wait:
+    # Others that end, too, must not lose process 0 before they could say so.
+    with contextlib.suppress(Exception):
+      _client().wait_at_barrier('failed', LEAVE_SECONDS * 1000)
 
 
 def _is_lost(error):

@@ -3,10 +3,11 @@
 import pathlib
 import sys
 
-from selfgait_jax import environment
+from selfgait_jax import environment, interruption
 
 if __name__ == '__main__':
   environment.prepare()
+  interruption.answer('what was learnt is saved, and the same command goes on')
 
 import jax
 from absl import app, flags, logging
@@ -17,7 +18,6 @@ from selfgait_jax import (
   distributed,
   errors,
   evaluate,
-  interruption,
   joining,
   sharding,
   train,
@@ -43,6 +43,7 @@ def main(argv):
     config = _CONFIG.value
     validate.check_values(config)
     joining.join(config.distributed)
+    interruption.end_by(distributed.stop)
     with distributed.fail_together(interruption.Stopped):
       sharding.use_all_cores(train.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))

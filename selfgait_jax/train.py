@@ -171,12 +171,17 @@ def _loop(
   stopped one would have taken next.
   """
   previous = None
-  with interruption.stop_flag() as asked_to_stop:
+  with contextlib.ExitStack() as learning:
+    asked_to_stop = None
     timed = everyone.timed(batches)
     for step, batch in enumerate(timed, int(state.step) + 1):
       kind = 'labelled' if 'label' in batch else 'label_free'
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, scalars, outputs = compiled[kind](state, *place(batch))
+      # Before, there was nothing to save, and a compiler to wait for.
+      asked_to_stop = asked_to_stop or learning.enter_context(
+        interruption.stop_flag()
+      )
       sharding.keep_pace(state, previous)
       previous = scalars
       rank1 = watcher.after(step, state, batch, scalars, outputs)

@@ -96,6 +96,20 @@ def test_stopped_run_saves_and_keeps_a_second_one_out(
   _assert_same_end(tmp_path, whole)
 
 
+def test_stopped_while_evaluating(whole, packed_file):
+  """No step to wait for: it ends at once, and says so (interruption_test)."""
+  arguments = small_run.overrides(packed_file, whole, *STAGE, 'stages=evaluate')
+  process = small_run.start(arguments)
+  small_run.read_until(process, 'GEI nearest neighbour: ')
+  process.send_signal(signal.SIGTERM)
+  status, words = small_run.finish(process)
+  assert status == 143
+  assert words.splitlines()[-1] == (
+    'stopped by SIGTERM; what was learnt is saved, and the same command goes on'
+  )
+  assert not (whole / 'results.json').exists()
+
+
 def test_full_disk_ends_with_a_sentence(whole, packed_file, tmp_path):
   # Few lines are written, so that the limit meets the checkpoint.
   quiet = (*STAGE, 'log.every_steps=100')

@@ -76,6 +76,12 @@ def start(arguments, tensorflow=False, variables=None, **options):
   )
 
 
+def read_until(process, phrase):
+  """Returns when it has said so; `finish` returns what it says later."""
+  while phrase not in (line := process.stderr.readline()):
+    assert line, f'it ended: {finish(process)}'
+
+
 def finish(process):
   """(exit status, standard error) of what `start` returned."""
   try:

@@ -27,6 +27,8 @@ def run(function, items, workers: int):
   if workers <= 1:
     yield from map(function, items)
     return
+  # Of the process that clears up semaphores, where the parent had no time to.
+  os.environ.setdefault('PYTHONWARNINGS', 'ignore:resource_tracker')
   pool = concurrent.futures.ProcessPoolExecutor(
     workers,
     mp_context=multiprocessing.get_context('spawn'),
@@ -85,7 +87,8 @@ def _start_worker(function):
   """Takes the function, and ends with the parent, even by `kill -9`."""
   global _function
   _function = function
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it
+  for number in (signal.SIGINT, signal.SIGTERM):  # the parent deals with it
+    signal.signal(number, signal.SIG_IGN)
 
   def watch():
     multiprocessing.parent_process().join()
