@@ -14,9 +14,10 @@ BATCH = 128  # clips, published: 8 subjects x 16 sequences of 30 frames
 # Assumptions: the shares of a chip's and of its links' peak that are reached,
 # seconds of a hop between two chips, and of a message between hosts besides.
 FRACTIONS, LINK_SHARE, HOP, LAUNCH = (0.2, 0.4), 0.7, 1e-6, 10e-6
-# A pass of the triplet count over scores [P, B, B] reads and writes the int32
-# counts and reads the float32 scores; there are B passes.
-TRIPLET_BYTES = 12
+# A pass of the triplet count over scores [P, B, B] reads the float32 scores
+# twice, reads and writes the int32 counts; there are as many passes as an
+# identity has samples, 16 in the published batch, however large the whole is.
+TRIPLET_BYTES, SEQUENCES = 16, 16
 EXACT = 6  # bfloat16 passes of a float32 product
 
 
@@ -47,7 +48,7 @@ class Chip:
 
 SELFGAIT = Step('SelfGait, two views', 6.188e12 / 128, 4 * 2206944, 12)
 DEEPGAIT = Step(
-  'DeepGaitV2-P3D', 30.041e12 / 128, 4 * 8339392, 46, parts=16, features=256
+  'DeepGaitV2-P3D', 30.041e12 / 128, 4 * 8339392, 47, parts=16, features=256
 )
 V5E = Chip('TPU v5e', 197e12, 819e9, 200e9, 256, 3.125e9, torus=2)
 V5P = Chip('TPU v5p', 459e12, 2765e9, 600e9, 8960, 6.25e9, torus=3)
@@ -90,7 +91,7 @@ def step_seconds(step, chip, devices, clips, fraction, overlap) -> dict:
   triplets = exchange = 0.0
   if step.parts:
     scores = step.parts * clips * batch  # a device's rows of [P, B, B]
-    triplets = TRIPLET_BYTES * scores * batch / chip.memory
+    triplets = TRIPLET_BYTES * scores * min(SEQUENCES, batch) / chip.memory
     flop = EXACT * 6 * scores * step.features  # forward and backward
     triplets += flop / (fraction * chip.flops)
     # Embeddings gathered forward and backward, their gradients summed.

@@ -102,7 +102,8 @@ def triplet_loss(
   among its own positives; 'all' divides the sum of the hinges by the number of
   those above zero (0 if none), 'hard' is the mean over anchors of the farthest
   positive against the nearest negative. Identities may have unequal numbers
-  of samples. Temporaries grow with P * B * B, not with the triplets.
+  of samples. Temporaries grow with P * B * B, not with the triplets; time with
+  that times the samples of the largest identity.
 
   Args:
     embeddings: [B, P, D].
@@ -145,7 +146,9 @@ def _hinges(score, distance, labels, margin, mode):
 
   shifted = score + margin * positive
   weights = _active_weights(jax.lax.stop_gradient(shifted), positive)
-  active = jnp.sum(jnp.maximum(weights, 0), axis=(1, 2))  # int [P]
+  # All anchors of a pod together may have more than an int32 can count.
+  active = jnp.sum(jnp.maximum(weights, 0), axis=2).astype(jnp.float32)
+  active = jnp.sum(active, axis=1)  # [P]
   if mode == 'all':
     # Which hinges are active is piecewise constant, so their sum is linear in
     # the scores and these weights are its gradient. An anchor's weights add
@@ -161,7 +164,7 @@ def _hinges(score, distance, labels, margin, mode):
   same = jnp.sum(positive, axis=1)
   possible = jnp.sum((same * (len(labels) - same)).astype(jnp.float32))
   metrics = {
-    'active_triplets': jnp.mean(active.astype(jnp.float32)),
+    'active_triplets': jnp.mean(active),
     'active_share': jnp.mean(active / jnp.maximum(possible, 1)),
     'mean_distance': jnp.mean(distance),
     'hardest': jnp.mean(jnp.max(hardest, axis=1)),
@@ -173,8 +176,10 @@ def _active_weights(shifted, positive):
   """How often each pair stands in an active triplet, negatives counted below 0.
 
   A triplet is active where the shifted score of its positive pair exceeds that
-  of its negative pair. One pass a sample compares it with all others, which
-  never holds the B * B * B triplets and is faster than sorting on CPU.
+  of its negative pair. A pass compares one positive of every anchor with all of
+  its negatives, so that there are as many passes as the largest identity has
+  samples: few, and no more of them in a larger batch. Nothing is added up
+  between anchors, whose rows may lie on several devices.
 
   Args:
     shifted: float32 [P, B, B], margin added to the positive pairs.
@@ -183,16 +188,21 @@ def _active_weights(shifted, positive):
   Returns:
     int32 [P, B, B].
   """
+  samples = jnp.arange(len(positive))
 
-  def add(sample, weights):
-    other = jax.lax.dynamic_slice_in_dim(shifted, sample, 1, axis=2)
-    same = jax.lax.dynamic_slice_in_dim(positive, sample, 1, axis=1)  # [B, 1]
-    farther = positive & ~same & (shifted > other)
-    nearer = ~positive & same & (shifted < other)
-    return weights + farther - nearer
+  def add(_, carry):
+    weights, left = carry
+    some = jnp.any(left, axis=1, keepdims=True)
+    column = jnp.argmax(left, axis=1, keepdims=True)  # of the next positive
+    chosen = left & (samples == column)  # [B, B], one of a row or none
+    score = jnp.take_along_axis(shifted, column[None], axis=2)  # [P, B, 1]
+    nearer = some & ~positive & (shifted < score)
+    count = jnp.sum(nearer, axis=2, keepdims=True, dtype=jnp.int32)
+    return weights + chosen * count - nearer, left & ~chosen
 
-  start = jnp.zeros(shifted.shape, jnp.int32)
-  return jax.lax.fori_loop(0, len(positive), add, start)
+  start = jnp.zeros(shifted.shape, jnp.int32), positive
+  passes = jnp.max(jnp.sum(positive, axis=1))
+  return jax.lax.fori_loop(0, passes, add, start)[0]
 
 
 def _distances(embeddings):
