@@ -94,7 +94,11 @@ def cross_entropy_loss(
 
 
 def triplet_loss(
-  embeddings: Array, labels: Array, margin: float = 0.2, mode: str = 'all'
+  embeddings: Array,
+  labels: Array,
+  margin: float = 0.2,
+  mode: str = 'all',
+  most: int | None = None,
 ) -> tuple[Array, Metrics]:
   """Batch-all or batch-hard triplet loss on Euclidean distances.
 
@@ -110,6 +114,8 @@ def triplet_loss(
     labels: int [B].
     margin: in the unit of the distance.
     mode: 'all' or 'hard'.
+    most: samples of an identity, none of which may have more; None: counted,
+      for which a GPU asks its host in the middle of the step.
 
   Returns:
     The mean over parts, and means over parts of: `active_triplets` (number of
@@ -117,11 +123,15 @@ def triplet_loss(
     all pairs) and `hardest` (the largest hinge of a part).
   """
   distance = _distances(embeddings)
-  return _hinges(distance, distance, labels, margin, mode)
+  return _hinges(distance, distance, labels, margin, mode, most)
 
 
 def multi_view_consistency_loss(
-  embeddings: Array, labels: Array, margin: float = 0.6, gamma: float = 0.6
+  embeddings: Array,
+  labels: Array,
+  margin: float = 0.6,
+  gamma: float = 0.6,
+  most: int | None = None,
 ) -> tuple[Array, Metrics]:
   """Batch-all triplet loss on distances raised to the power 1 + gamma.
 
@@ -129,7 +139,8 @@ def multi_view_consistency_loss(
   `triplet_loss`, and arguments and results are as there.
   """
   distance = _distances(embeddings)
-  return _hinges(distance ** (1 + gamma), distance, labels, margin, 'all')
+  score = distance ** (1 + gamma)
+  return _hinges(score, distance, labels, margin, 'all', most)
 
 
 def normalise(x: Array, axis: int = -1) -> Array:
@@ -137,7 +148,7 @@ def normalise(x: Array, axis: int = -1) -> Array:
   return layers.unit_length(x.astype(jnp.float32), axis)
 
 
-def _hinges(score, distance, labels, margin, mode):
+def _hinges(score, distance, labels, margin, mode, most):
   """Triplet hinges of [P, B, B] scores, anchors along the second axis."""
   positive = labels[:, None] == labels[None, :]  # [B, B], with the diagonal
   farthest = jnp.max(jnp.where(positive, score, -jnp.inf), axis=2)
@@ -145,7 +156,7 @@ def _hinges(score, distance, labels, margin, mode):
   hardest = jax.nn.relu(margin + farthest - nearest)  # [P, B]
 
   shifted = score + margin * positive
-  weights = _active_weights(jax.lax.stop_gradient(shifted), positive)
+  weights = _active_weights(jax.lax.stop_gradient(shifted), positive, most)
   # All anchors of a pod together may have more than an int32 can count.
   active = jnp.sum(jnp.maximum(weights, 0), axis=2).astype(jnp.float32)
   active = jnp.sum(active, axis=1)  # [P]
@@ -172,7 +183,7 @@ def _hinges(score, distance, labels, margin, mode):
   return jnp.mean(loss), jax.lax.stop_gradient(metrics)
 
 
-def _active_weights(shifted, positive):
+def _active_weights(shifted, positive, most):
   """How often each pair stands in an active triplet, negatives counted below 0.
 
   A triplet is active where the shifted score of its positive pair exceeds that
@@ -184,6 +195,7 @@ def _active_weights(shifted, positive):
   Args:
     shifted: float32 [P, B, B], margin added to the positive pairs.
     positive: bool [B, B].
+    most: in a row of `positive`, if known.
 
   Returns:
     int32 [P, B, B].
@@ -201,7 +213,7 @@ def _active_weights(shifted, positive):
     return weights + chosen * count - nearer, left & ~chosen
 
   start = jnp.zeros(shifted.shape, jnp.int32), positive
-  passes = jnp.max(jnp.sum(positive, axis=1))
+  passes = most or jnp.max(jnp.sum(positive, axis=1))
   return jax.lax.fori_loop(0, passes, add, start)[0]
 
 

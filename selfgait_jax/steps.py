@@ -120,15 +120,14 @@ def _label_loss(out, labels, stage):
   """The weighted losses of a labelled batch."""
   total, metrics = 0.0, {}
   if stage.triplet_weight:
-    embedding = out['embedding']
+    inputs = out['embedding'], labels, stage.margin
+    most = stage.batch_sequences
     if stage.gamma:
       loss, metrics = losses.multi_view_consistency_loss(
-        embedding, labels, stage.margin, stage.gamma
+        *inputs, stage.gamma, most
       )
     else:
-      loss, metrics = losses.triplet_loss(
-        embedding, labels, stage.margin, stage.triplet
-      )
+      loss, metrics = losses.triplet_loss(*inputs, stage.triplet, most)
     metrics['triplet_loss'] = loss
     total += stage.triplet_weight * loss
   if stage.cross_entropy_weight:

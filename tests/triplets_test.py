@@ -42,7 +42,8 @@ def test_distances_that_tie_match_brute_force(labels):
   places = rng.integers(0, 8, len(labels)).astype(np.float64)
   value, active, gradient = _brute_force(places, labels)
 
-  loss = lambda x, y: losses.triplet_loss(x, y, MARGIN)
+  most = 7 if len(labels) % 3 else None  # that is what the largest has, or more
+  loss = lambda x, y: losses.triplet_loss(x, y, MARGIN, most=most)
   step = jax.jit(jax.value_and_grad(loss, has_aux=True))
   (found, metrics), slope = step(jnp.float32(places)[:, None, None], labels)
   np.testing.assert_allclose(found, value, rtol=1e-6)
