@@ -74,6 +74,24 @@ def test_half_precision_comes_out_as_it_came_in():
     np.testing.assert_allclose(of_params[name], wanted[name], rtol=1e-2)
 
 
+def test_statistics_of_maps_in_one_pass_are_exact_enough():
+  """Far from a running mean that is young, and near one that is not."""
+  x = np.random.default_rng(0).standard_normal((8, 16, 11, 4), np.float32) + 30
+  for near, rtol in ((0, 1e-3), (29, 1e-6)):
+    before = {'mean': np.full(4, near, np.float32), 'var': np.ones(4)}
+    _, after = layers.BatchNorm(momentum=0.0).apply(
+      {'params': {'scale': np.ones(4), 'bias': np.zeros(4)}}
+      | {'batch_stats': before},
+      x,
+      True,
+      mutable=['batch_stats'],
+    )
+    exact = x.astype(np.float64).reshape(-1, 4)
+    stats = after['batch_stats']
+    np.testing.assert_allclose(stats['mean'], exact.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(stats['var'], exact.var(0, ddof=1), rtol=rtol)
+
+
 def _plain(x, params, before, mask):
   """What `BatchNorm` computes, of its valid entries gathered one by one."""
   axes = tuple(range(x.ndim - params['scale'].ndim))
