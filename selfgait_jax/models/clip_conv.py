@@ -15,7 +15,8 @@ class ClipConv(nn.Module):
 
   A sum of three frame convolutions, one a neighbour: on CPU half the time of
   XLA's 3D convolution at 1 to 128 channels, forwards and with gradients, 0.85
-  of it at 512, in bfloat16 likewise; no difference where K is 1.
+  of it at 512, in bfloat16 likewise. Where K is 1 that is no gain, and one
+  convolution saves 16 % of the memory traffic of a DeepGaitV2 step on a GPU.
 
   Attributes:
     features: channels that come out.
@@ -35,12 +36,26 @@ class ClipConv(nn.Module):
     shape = (3, self.size, self.size, x.shape[-1], self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
     x = layers.blank(x, mask).astype(self.dtype)
+    if self.size == self.strides == 1:
+      return _along_frames(x, kernel[:, 0].astype(self.dtype))
     # What is shifted is the output: three shifted inputs would be kept for the
     # gradient of the kernel.
     before, same, after = (
       convolve(x, tap, self.strides) for tap in kernel.astype(self.dtype)
     )
     return same + _moved(before, 1) + _moved(after, -1)
+
+
+def _along_frames(x, kernel):
+  """[B, T, ..., C], [3, 1, C, D] -> [B, T, ..., D]: frames are rows of it."""
+  y = jax.lax.conv_general_dilated(
+    x.reshape(*x.shape[:2], -1, x.shape[-1]),
+    kernel,
+    window_strides=(1, 1),
+    padding=((1, 1), (0, 0)),
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )
+  return y.reshape(*x.shape[:-1], -1)
 
 
 def _moved(x, frames):
