@@ -53,7 +53,7 @@ def stop_flag() -> Iterator[Callable[[], bool]]:
   ends the process, and so does the end of the block, should nobody have looked.
   """
   global _learning, _asked
-  _learning, _asked = True, None
+  _asked, _learning = None, True
   try:
     yield lambda: _asked is not None
   finally:
@@ -78,6 +78,8 @@ def _listen(heard, words):
       _leave(number, words)
     elif not _asked:
       _asked = time.monotonic(), number
+      if not _learning:  # since just now, and it did not see this
+        _leave(number, words)
       logging.warning('signal %d: saving after this step', number)
     elif time.monotonic() - _asked[0] > TWICE_SECONDS:
       _leave(
