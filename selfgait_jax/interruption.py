@@ -24,9 +24,10 @@ class Stopped(Exception):
 def answer(words: str) -> None:
   """From here on a signal ends the process, with a sentence and 128 + number.
 
-  Nothing is cleaned up: all files appear whole or not at all. A thread of its
-  own does it, because Python calls a handler in the main one alone, which may
-  be waiting for a compiler or for another process.
+  Nothing is cleaned up: all files appear whole or not at all, but for the last
+  line of `metrics.jsonl`, which readers pass over. A thread of its own does it,
+  because Python calls a handler in the main one alone, which may be waiting for
+  a compiler or for another process.
 
   Args:
     words: of the sentence, what becomes of the work.
