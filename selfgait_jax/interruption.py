@@ -24,9 +24,10 @@ class Stopped(Exception):
 def answer(words: str) -> None:
   """From here on a signal ends the process, with a sentence and 128 + number.
 
-  Nothing is cleaned up: all files appear whole or not at all. A thread of its
-  own does it, because Python calls a handler in the main one alone, which may
-  be waiting for a compiler or for another process.
+  Nothing is cleaned up: all files appear whole or not at all, but for the last
+  line of `metrics.jsonl`, which readers pass over. A thread of its own does it,
+  because Python calls a handler in the main one alone, which may be waiting for
+  a compiler or for another process.
 
   Args:
     words: of the sentence, what becomes of the work.
@@ -53,7 +54,7 @@ def stop_flag() -> Iterator[Callable[[], bool]]:
   ends the process, and so does the end of the block, should nobody have looked.
   """
   global _learning, _asked
-  _learning, _asked = True, None
+  _asked, _learning = None, True
   try:
     yield lambda: _asked is not None
   finally:
@@ -78,6 +79,8 @@ def _listen(heard, words):
       _leave(number, words)
     elif not _asked:
       _asked = time.monotonic(), number
+      if not _learning:  # since just now, and it did not see this
+        _leave(number, words)
       logging.warning('signal %d: saving after this step', number)
     elif time.monotonic() - _asked[0] > TWICE_SECONDS:
       _leave(

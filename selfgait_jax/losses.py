@@ -114,8 +114,10 @@ def triplet_loss(
     labels: int [B].
     margin: in the unit of the distance.
     mode: 'all' or 'hard'.
-    most: samples of an identity, none of which may have more; None: counted,
-      for which a GPU asks its host in the middle of the step.
+    most: no identity has more samples than this; of one that has, the others
+      would not count as positives, without a word, and loss and metrics would
+      be wrong. None: counted, for which a GPU asks its host in the middle of
+      the step.
 
   Returns:
     The mean over parts, and means over parts of: `active_triplets` (number of

@@ -8,6 +8,7 @@ import time
 import numpy as np
 from absl import logging
 
+from selfgait_jax import runs
 from selfgait_jax.data import tensorflow_import
 
 
@@ -139,5 +140,5 @@ def write_table(directory: pathlib.Path, params: dict) -> None:
   from clu import parameter_overview
 
   table = parameter_overview.get_parameter_overview(params, include_stats=False)
-  (directory / 'parameters.txt').write_text(table + '\n')
+  runs.write_text(directory / 'parameters.txt', table + '\n')
   logging.info('%s', table.splitlines()[-1])

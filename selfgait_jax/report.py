@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selfgait_jax import figures, protocols, tables
+from selfgait_jax import figures, protocols, runs, tables
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto;
@@ -78,12 +78,12 @@ def write(
     _settings(config),
   ]
   title = f'selfgait_jax: {results.get("data", {}).get("name", "run")}'
-  pathlib.Path(path).write_text(
+  runs.write_text(
+    pathlib.Path(path),
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width">'
     f'<title>{_text(title)}</title><style>{STYLE}</style></head><body>'
     f'<h1>{_text(title)}</h1>{"".join(body)}</body></html>\n',
-    encoding='utf-8',
   )
 
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 from absl import logging
 
-from selfgait_jax import reranking, retrieval
+from selfgait_jax import reranking, retrieval, runs
 from selfgait_jax.data import datasets
 from selfgait_jax.data.sequences import SequenceSet
 
@@ -54,7 +54,7 @@ def write(
   for video, row in zip(sequences.views[is_probe], names, strict=True):
     lines.append([video, *map(str, row)])
   text = ''.join(f'{",".join(line)}\n' for line in lines)
-  (workdir / FILE).write_text(text)
+  runs.write_text(workdir / FILE, text)
   logging.info('%d probes of GREW: %s', is_probe.sum(), workdir / FILE)
 
 

@@ -44,7 +44,8 @@ def train(
 
   Raises:
     errors.UserError: for bad settings, data, or a loss that is not finite.
-    interruption.Stopped: after SIGTERM, when the state is saved.
+    interruption.Stopped: asked to end, when the state is saved; only where
+      `interruption.answer` hears signals, as in `main`.
   """
   stage, directory = config[stage_name], workdir / stage_name
   mesh = sharding.make_mesh()

@@ -14,6 +14,7 @@ import types
 from selfgait_jax import errors
 
 _REPORT_EVERY = 2.0  # seconds
+_PARENT_SECONDS = 2.0  # to end first
 _function = None  # of a worker
 
 
@@ -87,14 +88,24 @@ def _start_worker(function):
   """Takes the function, and ends with the parent, even by `kill -9`."""
   global _function
   _function = function
-  for number in (signal.SIGINT, signal.SIGTERM):  # the parent deals with it
-    signal.signal(number, signal.SIG_IGN)
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it
+  signal.signal(signal.SIGTERM, _end_soon)
 
   def watch():
     multiprocessing.parent_process().join()
     os._exit(1)
 
   threading.Thread(target=watch, daemon=True).start()
+
+
+def _end_soon(*_):
+  """By SIGTERM: what is sent to all, the parent answers first, with its words.
+
+  It cannot be ignored: when a worker was killed, which may have held a lock,
+  the pool ends the others by it, and waits for them.
+  """
+  time.sleep(_PARENT_SECONDS)
+  os._exit(1)
 
 
 def _call(item):
