@@ -17,7 +17,6 @@ GPU_SHARE = 0.75
 INSTRUCTION = re.compile(
   r'\s*(?:ROOT )?%?([\w.-]+) = (\(.*?\)|\S+) ([\w-]+)\(([^)]*)\)(.*)'
 )
-COMPUTATION = re.compile(r'(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{')
 ON_CHIP = re.compile(r'\w+\[[\d,]*\]\{[^}]*S\([1-9]\d*\)\}')
 FREE = {
   'parameter', 'constant', 'tuple', 'get-tuple-element', 'bitcast', 'iota',
@@ -120,7 +119,7 @@ def count_traffic(program: str) -> int:
   """
   computations, lines = collections.defaultdict(list), []
   for line in program.splitlines():
-    if head := COMPUTATION.match(line):
+    if head := benchmark_scaling.COMPUTATION.match(line):
       lines = computations['ENTRY' if head[1] else head[2]]
     elif match := INSTRUCTION.match(line):
       lines.append(match.groups())

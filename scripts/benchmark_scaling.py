@@ -23,7 +23,11 @@ KINDS = 'all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute'
 # In XLA's text: `%name = (f32[64]{0}, f32[64]{0}) all-reduce(`. One in two
 # parts, started and done, counts where it is done, by its result's type.
 COLLECTIVE = re.compile(rf' = (.+?) ({KINDS})(?:-done)?\(')
-CHANNEL = re.compile(r' channel_id=(\d+)')
+COMPUTATION = re.compile(r'(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{')
+# On a TPU one may also be a fusion that starts it, fusions that go on beside it,
+# and one that ends it; each holds its text.
+STARTED = re.compile(r'%async-collective-start[\w.]* = .* calls=%([\w.-]+)')
+BESIDE = 'async_collective_fusion'
 SHAPE = re.compile(r'(pred|[a-z]+\d+)\[([\d,]*)\]')
 
 
@@ -185,16 +189,13 @@ def count_case(options):
 
 def count_messages(program: str) -> list[tuple[str, int]]:
   """(kind, bytes of the result) of each collective in XLA's text."""
-  found, channels = [], set()
+  found, counts = [], True
+  started = set(STARTED.findall(program))
   for line in program.splitlines():
-    if not (match := COLLECTIVE.search(line)):
-      continue
-    # A TPU's program may repeat one in each part that it goes on beside.
-    if channel := CHANNEL.search(line):
-      if channel[1] in channels:
-        continue
-      channels.add(channel[1])
-    found.append((match[2], count_bytes(match[1])))
+    if head := COMPUTATION.match(line):
+      counts = head[2] not in started and not head[2].startswith(BESIDE)
+    elif counts and (match := COLLECTIVE.search(line)):
+      found.append((match[2], count_bytes(match[1])))
   return found
 
 
