@@ -24,8 +24,8 @@ KINDS = 'all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute'
 # parts, started and done, counts where it is done, by its result's type.
 COLLECTIVE = re.compile(rf' = (.+?) ({KINDS})(?:-done)?\(')
 COMPUTATION = re.compile(r'(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{')
-# On a TPU one may also be a fusion that starts it, fusions that go on beside it,
-# and one that ends it; each holds its text.
+# On a TPU one may also be a fusion that starts it, fusions that go on beside
+# it, and one that ends it; each of them holds its text.
 STARTED = re.compile(r'%async-collective-start[\w.]* = .* calls=%([\w.-]+)')
 BESIDE = 'async_collective_fusion'
 SHAPE = re.compile(r'(pred|[a-z]+\d+)\[([\d,]*)\]')
