@@ -23,7 +23,10 @@ FREE = {
   'after-all', 'partition-id', 'replica-id',
 }  # fmt: skip
 SLICES = 'slice', 'dynamic-slice'
-SHORT = re.compile(r'Used ([\d.]+)([KMGT]) of ([\d.]+)([KMGT]) hbm')
+# `Used 22.5G of 15.75G hbm`, `(48.08G) exceeds available HBM (15.75G)`.
+SHORT = re.compile(
+  r'([\d.]+)([KMGT])\)? (?:of|exceeds available HBM) \(?([\d.]+)([KMGT])'
+)
 UNITS = {'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 

@@ -142,13 +142,27 @@ copy-start(%b)
   assert benchmark_compile.count_traffic(program) == expected
 
 
-def test_what_a_tpu_says_is_missing():
-  said = (
-    'RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in '
-    'memory space hbm. Used 22.50G of 15.75G hbm. Exceeded hbm capacity by'
-  )
+@pytest.mark.parametrize(
+  'said, needs',
+  [
+    (
+      'RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required '
+      'for HLO temporaries (48.08G) exceeds available HBM (15.75G).',
+      51.63,
+    ),
+    (
+      'RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory '
+      'in memory space hbm. Used 22.50G of 15.75G hbm. Exceeded hbm capacity',
+      24.16,
+    ),
+  ],
+)
+def test_what_a_tpu_says_is_missing(said, needs):
   found = benchmark_compile.needed(said)
-  assert found == {'needs_gb': 24.16, 'memory_gb': 16.91}
+  assert found == {'needs_gb': needs, 'memory_gb': 16.91}
+
+
+def test_a_tpu_may_not_say_what_is_missing():
   assert benchmark_compile.needed('RESOURCE_EXHAUSTED: no more') == {}
 
 
@@ -168,3 +182,12 @@ def test_compiled_for_a_chip_that_is_not_here(target, sequences):
   assert line['fits'] and line['devices'] == sequences
   assert line['peak_gb'] > 0 and line['traffic_gb'] > 0
   assert line['messages'] > 0 and line['bytes'] > 0
+
+
+@pytest.mark.slow
+@needs('libtpu')
+def test_a_batch_that_does_not_fit():
+  ended = compile_step('--for=tpu:v5e:1x1', *TINY[:1], '--sequences=2048')
+  assert ended.returncode == 0, ended.stderr
+  line = json.loads(ended.stdout)
+  assert line['fits'] is False and line['needs_gb'] > line['memory_gb'] > 15
