@@ -51,9 +51,10 @@ def compile_case(options):
   `peak_gb` is what XLA plans: the workspaces of cuDNN and NCCL are not in it.
   `fits` is the compiler's word for a TPU; for a GPU, whether the peak is within
   the 75 percent of its memory that JAX takes by default. `messages` are
-  collectives; a loop's body counts once. `traffic_gb` is what the instructions
-  of the compiled program read and write, without what a TPU holds on the chip:
-  of an input that is read in part all counts, of one that a cache serves too.
+  collectives; a loop's body counts once there and in `tflop` (`microbatches`
+  are a loop). `traffic_gb` is what the instructions of the compiled program
+  read and write, without what a TPU holds on the chip: of an input that is read
+  in part all counts, of one that a cache serves too.
   """
   target = benchmark_targets.parse(options.target)
   mesh = sharding.make_mesh(benchmark_targets.devices(target))

@@ -96,7 +96,7 @@ def test_a_compiler_that_is_not_installed(target, package, plugin, monkeypatch):
     pytest.skip(f'{plugin} is installed')
   for name in (
     'TPU_SKIP_MDS_QUERY', 'TPU_WORKER_HOSTNAMES', 'TPU_ACCELERATOR_TYPE',
-    'JAX_SKIP_CUDA_CONSTRAINTS_CHECK',
+    'ALLOW_MULTIPLE_LIBTPU_LOAD', 'JAX_SKIP_CUDA_CONSTRAINTS_CHECK',
   ):  # fmt: skip
     monkeypatch.setenv(name, '1')  # and taken back afterwards
   with pytest.raises(errors.UserError) as caught:
