@@ -15,6 +15,7 @@ if __name__ == '__main__':
 
 import benchmark_beside
 import benchmark_busy
+import benchmark_compile
 import benchmark_input
 import benchmark_memory
 import benchmark_rates
@@ -44,6 +45,10 @@ CASES = {  # name: (its options, itself)
     benchmark_scaling.scaling_case,
   ),
   'count': (benchmark_scaling.count_options, benchmark_scaling.count_case),
+  'compile': (
+    benchmark_compile.compile_options,
+    benchmark_compile.compile_case,
+  ),
 }
 
 

@@ -20,8 +20,14 @@ from selfgait_jax import errors
 
 PROGRAM = pathlib.Path(__file__).with_name('benchmark.py')
 KINDS = 'all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute'
-# In XLA's text: `%name = (f32[64]{0}, f32[64]{0}) all-reduce(`.
-COLLECTIVE = re.compile(rf' = (.+?) ({KINDS})(?:-start)?\(')
+# In XLA's text: `%name = (f32[64]{0}, f32[64]{0}) all-reduce(`. One in two
+# parts, started and done, counts where it is done, by its result's type.
+COLLECTIVE = re.compile(rf' = (.+?) ({KINDS})(?:-done)?\(')
+COMPUTATION = re.compile(r'(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{')
+# On a TPU one may also be a fusion that starts it, fusions that go on beside
+# it, and one that ends it; each of them holds its text.
+STARTED = re.compile(r'%async-collective-start[\w.]* = .* calls=%([\w.-]+)')
+BESIDE = 'async_collective_fusion'
 SHAPE = re.compile(r'(pred|[a-z]+\d+)\[([\d,]*)\]')
 
 
@@ -136,15 +142,20 @@ def measure(options, scaling: str, devices: int, processes: int) -> dict:
 
 
 def count_options(parser):
+  published_options(parser)
+  parser.add_argument(
+    '--devices', type=benchmark_common.count, default=8, help='that share them'
+  )
+
+
+def published_options(parser):
+  """A step and its batch, by default of the published size."""
   benchmark_steps.network_options(parser)
   parser.add_argument(
     '--sequences', type=benchmark_common.count, default=128, help='in all'
   )
   parser.add_argument(
     '--frames', type=benchmark_common.count, default=30, help='a clip'
-  )
-  parser.add_argument(
-    '--devices', type=benchmark_common.count, default=8, help='that share them'
   )
   _dtype_option(parser)
 
@@ -178,14 +189,23 @@ def count_case(options):
 
 def count_messages(program: str) -> list[tuple[str, int]]:
   """(kind, bytes of the result) of each collective in XLA's text."""
-  found = []
-  for shapes, kind in COLLECTIVE.findall(program):
-    size = 0
-    for dtype, sides in SHAPE.findall(shapes):
-      bits = 8 if dtype == 'pred' else int(re.sub(r'\D', '', dtype))
-      size += bits // 8 * math.prod(int(n) for n in sides.split(',') if n)
-    found.append((kind, size))
+  found, counts = [], True
+  started = set(STARTED.findall(program))
+  for line in program.splitlines():
+    if head := COMPUTATION.match(line):
+      counts = head[2] not in started and not head[2].startswith(BESIDE)
+    elif counts and (match := COLLECTIVE.search(line)):
+      found.append((match[2], count_bytes(match[1])))
   return found
+
+
+def count_bytes(shapes: str) -> int:
+  """Of all tensors in a type of XLA's text."""
+  size = 0
+  for dtype, sides in SHAPE.findall(shapes):
+    bits = 8 if dtype == 'pred' else int(re.sub(r'\D', '', dtype))
+    size += bits // 8 * math.prod(int(n) for n in sides.split(',') if n)
+  return size
 
 
 def _dtype_option(parser):

@@ -90,6 +90,12 @@ def step_case(options):
 
 def prepare(options, mesh):
   """(network, step number -> batch, first state, jitted step) of `--step`."""
+  model, make, make_state, step = parts(options, mesh)
+  return model, make, make_state(), step
+
+
+def parts(options, mesh):
+  """As `prepare`, but with what makes the first state."""
   config, name, function = settings(options.step, options.sequences, options)
   for setting in options.setting:
     key, _, value = setting.partition('=')
@@ -104,7 +110,7 @@ def prepare(options, mesh):
   )
   make_state, step = training(config, config[name], function, mesh)
   model = factory.make_model(config.model)
-  return model, _batch_function(config, name), make_state(), step
+  return model, _batch_function(config, name), make_state, step
 
 
 def arithmetic(step, state, batch) -> float:

@@ -71,7 +71,8 @@ def test_the_documents_tables_are_the_programs():
 def test_messages_of_a_program():
   program = """
   %a = (f32[64]{0}, /*index=1*/bf16[2,3]{1,0}) all-reduce(%x, %y), dimensions={}
-  %b = s32[16]{0} all-gather-start(%all-reduce), dimensions={0}
+  %b = (s32[4]{0}, s32[16]{0}) all-gather-start(%all-reduce), dimensions={0}
+  %b.1 = s32[16]{0} all-gather-done(%b)
   ROOT %c = pred[] all-reduce(%z)
   %d = f32[9]{0} fusion(%all-gather), calls=%f
   """
@@ -79,6 +80,33 @@ def test_messages_of_a_program():
     ('all-reduce', 4 * 64 + 2 * 6),
     ('all-gather', 4 * 16),
     ('all-reduce', 1),
+  ]
+
+
+def test_a_message_that_a_tpu_works_beside_counts_once():
+  gather = '%g = f32[8]{0:T(128)S(1)} all-gather(%p), channel_id=7'
+  program = f"""
+%fused_computation.1 (p: f32[2]) -> f32[8] {{
+  {gather}
+}}
+%async_collective_fusion.2 (p: f32[2]) -> (f32[8], f32[3]) {{
+  {gather}
+}}
+%fused_computation.3 (p: f32[2]) -> f32[8] {{
+  {gather}
+}}
+ENTRY %main (p: f32[2]) -> f32[8] {{
+  %async-collective-start = f32[8] fusion(%p), calls=%fused_computation.1
+  %fusion.2 = (f32[8], f32[3]) fusion(%p), calls=%async_collective_fusion.2
+  %async-collective-done = f32[8] fusion(%fusion.2), calls=%fused_computation.3
+  %a = f32[3]{{0}} all-reduce(%x), channel_id=1
+  %b = f32[3]{{0}} all-reduce(%a), channel_id=1
+}}
+"""
+  assert benchmark_scaling.count_messages(program) == [
+    ('all-gather', 32),
+    ('all-reduce', 12),
+    ('all-reduce', 12),
   ]
 
 
