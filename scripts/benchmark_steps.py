@@ -62,8 +62,9 @@ def step_case(options):
   mesh = make_mesh(options)
   _, make, state, step = prepare(options, mesh)
   place = functools.partial(sharding.shard_batch, mesh=mesh)
-  lowered = step.lower(state, place(make(0)))
-  flops = arithmetic(step, state, make(0))
+  first = place(make(0))  # the whole batch, of which a process makes a part
+  lowered = step.lower(state, first)
+  flops = arithmetic(step, state, first)
   compile_seconds, step = benchmark_common.seconds(lowered.compile)
   parts = []
   for number in range(WARM + options.repeats):

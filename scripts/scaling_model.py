@@ -48,7 +48,7 @@ class Chip:
 
 SELFGAIT = Step('SelfGait, two views', 6.188e12 / 128, 4 * 2206944, 12)
 DEEPGAIT = Step(
-  'DeepGaitV2-P3D', 30.036e12 / 128, 4 * 8339392, 31, parts=16, features=256
+  'DeepGaitV2-P3D', 29.926e12 / 128, 4 * 8339392, 31, parts=16, features=256
 )
 V5E = Chip('TPU v5e', 197e12, 819e9, 200e9, 256, 3.125e9, torus=2)
 V5P = Chip('TPU v5p', 459e12, 2765e9, 600e9, 8960, 6.25e9, torus=3)
