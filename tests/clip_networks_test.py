@@ -13,7 +13,7 @@ from random_networks import UNOPTIMISED
 from configs import models
 from selfgait_jax import errors
 from selfgait_jax import state as states
-from selfgait_jax.models import factory, gaitgl
+from selfgait_jax.models import clip_conv, factory, gaitgl
 from selfgait_jax.models.clip_conv import ClipConv
 
 # Small, with more than one block a stage and with every kind of head.
@@ -233,6 +233,20 @@ def test_three_frame_convolutions_are_a_3d_convolution(size, strides, frames):
   bound = (6 / (3 * size**2 * (3 + 4))) ** 0.5
   largest = np.abs(variables['params']['kernel']).max()
   assert 0.8 * bound < largest <= bound
+
+
+def test_along_frames_in_taps_and_in_one():
+  """What a CPU runs and what the others do: values and both gradients."""
+  rng = np.random.default_rng(0)
+  x, slope = rng.standard_normal((2, 2, 5, 3, 4, 6))
+  kernel = rng.standard_normal((3, 1, 1, 6, 6))
+  with jax.enable_x64(True):
+    found, expected = (
+      (conv(x, kernel), *jax.vjp(conv, x, kernel)[1](jnp.asarray(slope)))
+      for conv in (clip_conv._along_frames, clip_conv._in_one)
+    )
+  for ours, theirs in zip(found, expected, strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
 def test_every_third_frame_is_a_strided_convolution():
