@@ -36,7 +36,7 @@ def benchmark(folder, *options):
 
 @pytest.mark.parametrize(
   'step, views',
-  [('selfgait', 2), pytest.param('gaitset', 1, marks=pytest.mark.slow)],
+  [pytest.param('selfgait', 2, marks=pytest.mark.slow), ('gaitset', 1)],
 )
 def test_step(step, views, tmp_path):
   sizes = ['--sequences=2', '--frames=2', '--repeats=2', '--devices=2']

@@ -54,6 +54,7 @@ def test_killed_run_ends_like_an_uninterrupted_one(
   _assert_same_end(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_kill_while_a_checkpoint_is_written(whole, packed_file, tmp_path):
   arguments = small_run.overrides(packed_file, tmp_path, *STAGE)
   process = small_run.start(arguments)
@@ -110,6 +111,7 @@ def test_stopped_while_evaluating(whole, packed_file):
   assert not (whole / 'results.json').exists()
 
 
+@pytest.mark.slow
 def test_full_disk_ends_with_a_sentence(whole, packed_file, tmp_path):
   # Few lines are written, so that the limit meets the checkpoint.
   quiet = (*STAGE, 'log.every_steps=100')

@@ -8,13 +8,10 @@ from selfgait_jax import train, watch
 from selfgait_jax.data import loading, sampler, splits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'objective, loader',
-  [
-    ('supervised', 'device'),
-    pytest.param('supervised', 'array', marks=pytest.mark.slow),
-    pytest.param('two_view', 'device', marks=pytest.mark.slow),
-  ],
+  [('supervised', 'device'), ('supervised', 'array'), ('two_view', 'device')],
 )
 def test_no_step_compiles_after_the_first_of_its_kind(
   objective, loader, packed_file, tmp_path, monkeypatch
