@@ -14,7 +14,7 @@ FILES = (
   'deepgaitv2_2d_casiab',
   'deepgaitv2_3d_casiab',
   'deepgaitv2_p3d_casiab',
-  'deepgaitv2_p3d_gait3d',
+  pytest.param('deepgaitv2_p3d_gait3d', marks=pytest.mark.slow),
   'gaitbase_casiab',
   'gaitgl_casiab',
   'gaitpart_casiab',

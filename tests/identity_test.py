@@ -55,6 +55,7 @@ def _gap(training, held_out, workdir):
   return (others - own) / others
 
 
+@pytest.mark.slow
 def test_identity_is_learnt_and_shuffling_destroys_it(people, tmp_path):
   training, held_out = people
   learnt = _gap(training, held_out, tmp_path / 'true')
