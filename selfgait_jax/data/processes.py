@@ -40,7 +40,7 @@ def run(function, items, workers: int):
   try:
     while True:
       for item in items:
-        with _main_module_hidden():
+        with _main_module_hidden(), _ctrl_c_kept_back():
           running.add(pool.submit(_call, item))
         if len(running) >= 2 * workers:
           break
@@ -89,6 +89,7 @@ def _start_worker(function):
   global _function
   _function = function
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it
+  signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
   signal.signal(signal.SIGTERM, _end_soon)
 
   def watch():
@@ -124,3 +125,16 @@ def _main_module_hidden():
     yield
   finally:
     sys.modules['__main__'] = main
+
+
+@contextlib.contextmanager
+def _ctrl_c_kept_back():
+  """Workers are spawned with SIGINT blocked, until they ignore it.
+
+  Of a Ctrl-C while they start they would show a traceback.
+  """
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
