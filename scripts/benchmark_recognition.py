@@ -8,7 +8,6 @@ import numpy as np
 
 from configs import default
 from selfgait_jax import embedding, retrieval, sharding
-from selfgait_jax import state as states
 from selfgait_jax.data import datasets
 from selfgait_jax.models import factory
 
@@ -53,7 +52,7 @@ def evaluate_case(options):
   )
   frames = int(np.minimum(found.lengths, options.max_frames).sum())
   model = factory.make_model(config.model)
-  variables = states.init_variables(
+  variables = factory.init_variables(
     model, jax.random.key(0), config.model.crop_width
   )
   for batching, over, batch_frames, together in (

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from configs import default, models
-from selfgait_jax import augment, errors, sharding, steps
+from selfgait_jax import errors, sharding, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import datasets, input_pipeline, splits
-from selfgait_jax.models import factory
+from selfgait_jax.models import factory, pixels
 
 WARM = 2  # steps that are not counted
 NETWORKS = tuple(factory.MODELS)
@@ -155,7 +155,7 @@ def training(config, stage, function, mesh, take=None):
 
   def make_state():
     state = states.create_state(
-      states.init_variables(model, jax.random.key(0), config.model.crop_width),
+      factory.init_variables(model, jax.random.key(0), config.model.crop_width),
       optimizer,
       () if stage.objective == 'supervised' else model.target_modules,
     )
@@ -180,7 +180,7 @@ def embed_case(options):
   config = _config(options.model, options)
   model = factory.make_model(config.model)
   variables = jax.device_put(
-    states.init_variables(model, jax.random.key(0), config.model.crop_width),
+    factory.init_variables(model, jax.random.key(0), config.model.crop_width),
     sharding.replicated(mesh),
   )
   shape = options.sequences, options.frames
@@ -189,7 +189,7 @@ def embed_case(options):
   frames_alone = options.model == 'selfgait'
 
   def encode(variables, frames, mask):
-    clips = augment.crop_frames(frames, config.model.crop_width)
+    clips = pixels.crop_frames(frames, config.model.crop_width)
     method = lambda m: m.encoder(clips) if frames_alone else m.pool(clips, mask)
     return model.apply(variables, method=method)
 

@@ -6,20 +6,15 @@ Pixels stay uint8 until the end, a quarter of the memory traffic of float32.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from selfgait_jax import clip_ops, warps
+from selfgait_jax.models import pixels
 
 Array = jax.Array
 
 # Ranges of OpenGait's RandomErasing.
 ERASE_AREA = (0.05, 0.2)
 ERASE_ASPECT = (0.3, 1 / 0.3)
-
-
-def crop_frames(frames: Array, crop_width: int = 44) -> Array:
-  """The central columns of uint8 [..., H, W] as float32 in [0, 1]."""
-  return _to_unit(clip_ops.crop(frames, crop_width))
 
 
 def augment_clips(
@@ -49,7 +44,7 @@ def augment_clips(
     clip_key = key if reference.shared_augment else jax.random.fold_in(key, row)
     return _augment_clip(clip, clip_key, settings, crop_width, reference)
 
-  return _to_unit(jax.vmap(one_clip)(frames, jnp.arange(len(frames))))
+  return pixels.to_unit(jax.vmap(one_clip)(frames, jnp.arange(len(frames))))
 
 
 def _augment_clip(clip, key, settings, crop_width, reference):
@@ -106,12 +101,12 @@ def _move(clip, key, corner_keys, settings, crop_width):
     if settings.affine:
       matrices.append(_draw_affine(draws, settings, height, width))
   if matrices:
-    start = clip_ops.crop_start(width, crop_width)
+    start = pixels.crop_start(width, crop_width)
     matrices.append(warps.shift(columns - start, rows))
     return warps.warp(clip, warps.product(matrices), crop_width)
   if settings.shift:
     return clip_ops.shift_and_crop(clip, rows, columns, largest, crop_width)
-  return clip_ops.crop(clip, crop_width)
+  return pixels.crop(clip, crop_width)
 
 
 def _draw_corners(key, settings, height, width):
@@ -200,8 +195,3 @@ def _integer(draw, low, high):
 
 def _between(draw, low, high):
   return low + draw * (high - low)
-
-
-def _to_unit(frames):
-  # Division would be rounded otherwise inside a compiled function than outside.
-  return frames * np.float32(1 / 255)

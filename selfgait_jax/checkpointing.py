@@ -132,7 +132,7 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
     try:
       config = ml_collections.ConfigDict(manifest['model'])
       model = factory.make_model(config)
-      abstract = states.variable_shapes(model, config.crop_width)
+      abstract = factory.variable_shapes(model, config.crop_width)
       sharding = sharding or jax.sharding.SingleDeviceSharding(
         jax.local_devices()[0]
       )

@@ -6,7 +6,7 @@ Warps are in warps.py.
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax import errors
+from selfgait_jax.models import pixels
 
 Array = jax.Array
 
@@ -25,30 +25,6 @@ WINDOWS = (
 )
 
 
-def crop(frames: Array, crop_width: int) -> Array:
-  """The central columns of [..., H, W].
-
-  Raises:
-    UserError: the frames are narrower than that.
-  """
-  start = crop_start(frames.shape[-1], crop_width)
-  return frames[..., start : start + crop_width]
-
-
-def crop_start(width: int, crop_width: int) -> int:
-  """The first of the central columns.
-
-  Raises:
-    UserError: the frames are narrower than that.
-  """
-  if width < crop_width:
-    raise errors.UserError(
-      f'expected frames at least {crop_width} columns wide, found {width}; '
-      'change model.crop_width'
-    )
-  return (width - crop_width) // 2
-
-
 def shift_and_crop(
   clip: Array, rows: Array, columns: Array, largest, crop_width: int
 ) -> Array:
@@ -63,7 +39,7 @@ def shift_and_crop(
   """
   frames, height, width = clip.shape
   padded = jnp.pad(clip, [(0, 0)] + [(most, most) for most in largest])
-  start = largest[1] + crop_start(width, crop_width)
+  start = largest[1] + pixels.crop_start(width, crop_width)
   return jax.lax.dynamic_slice(
     padded,
     (0, largest[0] - rows, start - columns),

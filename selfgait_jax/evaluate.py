@@ -23,7 +23,6 @@ from selfgait_jax import (
   submission,
   tables,
 )
-from selfgait_jax import state as states
 from selfgait_jax.data import loading, sampler, splits
 from selfgait_jax.models import factory
 
@@ -53,7 +52,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   if config.reference.window:
     test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
   model, mesh = factory.make_model(config.model), sharding.make_mesh()
-  random = states.init_variables(
+  random = factory.init_variables(
     model, jax.random.key(config.seed), config.model.crop_width
   )
 

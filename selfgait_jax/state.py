@@ -1,7 +1,5 @@
 """Everything that a training step changes."""
 
-import functools
-
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -28,16 +26,6 @@ class TrainState:
   opt_state: dict
 
 
-def init_variables(model, key, crop_width: int) -> dict:
-  """Random `params` and `batch_stats` of a model."""
-  return _compiled_init(model, crop_width)(key)
-
-
-def variable_shapes(model, crop_width: int) -> dict:
-  """Shapes and types of what `init_variables` returns."""
-  return jax.eval_shape(_init(model, crop_width), jax.random.key(0))
-
-
 def create_state(variables, optimizer, target_modules=()) -> TrainState:
   """The state before the first step; the target starts equal to the online.
 
@@ -55,19 +43,3 @@ def create_state(variables, optimizer, target_modules=()) -> TrainState:
     target_batch_stats=copy(pick(stats)),
     opt_state=optimizer.init(params),
   )
-
-
-@functools.cache
-def _compiled_init(model, crop_width):
-  # Unoptimised: XLA would think for 8 s about two dozen draws.
-  options = {'xla_backend_optimization_level': 0}
-  return jax.jit(_init(model, crop_width), compiler_options=options)
-
-
-def _init(model, crop_width):
-  def init(key):
-    found = model.init(key, jnp.zeros((1, 1, 64, crop_width)))
-    # Some networks have no normalisation.
-    return {name: found.get(name, {}) for name in ('params', 'batch_stats')}
-
-  return init

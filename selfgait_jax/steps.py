@@ -14,6 +14,7 @@ import optax
 
 from selfgait_jax import augment, losses
 from selfgait_jax import optimizer as optimizers
+from selfgait_jax.models import pixels
 
 
 def pretrain_step(state, batch, *, model, optimizer, config, stage):
@@ -80,7 +81,7 @@ def predicts(stage) -> bool:
 
 def embed_step(variables, frames, mask, *, model, crop_width):
   """All outputs for whole sequences: uint8 [B, T, 64, 64], bool [B, T]."""
-  clips = augment.crop_frames(frames, crop_width)
+  clips = pixels.crop_frames(frames, crop_width)
   return model.apply(variables, clips, mask)
 
 

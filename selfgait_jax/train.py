@@ -239,7 +239,7 @@ def _initial_state(
   """
   stage = config[stage_name]
   same = sharding.replicated(mesh)
-  variables = states.init_variables(
+  variables = factory.init_variables(
     model, jax.random.key(config.seed), config.model.crop_width
   )
   label_free = stage.objective != 'supervised'

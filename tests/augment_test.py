@@ -11,6 +11,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from configs import default
 from selfgait_jax import augment, clip_ops, errors, warps
+from selfgait_jax.models import pixels
 
 EVERYTHING = dict(
   **dict.fromkeys(('corner_affine', 'perspective', 'affine', 'rotate'), 0.5),
@@ -81,14 +82,14 @@ def _assert_warped(clip, to_source, expected):
 
 def test_crop_keeps_the_central_columns():
   frames = _random(2, 3, 64, 64)
-  cropped = augment.crop_frames(frames, 44)
+  cropped = pixels.crop_frames(frames, 44)
   assert cropped.dtype == jnp.float32
   np.testing.assert_allclose(cropped, frames[..., 10:54] / 255.0, rtol=1e-6)
   np.testing.assert_array_equal(_augment(frames), cropped)
   assert cropped.max() == 1
-  assert augment.crop_frames(frames[..., :44], 44).shape == (2, 3, 64, 44)
+  assert pixels.crop_frames(frames[..., :44], 44).shape == (2, 3, 64, 44)
   with pytest.raises(errors.UserError, match='44 columns wide, found 40'):
-    augment.crop_frames(frames[..., :40], 44)
+    pixels.crop_frames(frames[..., :40], 44)
 
 
 @pytest.mark.parametrize('rows, columns', [(0, 0), (3, -6), (-6, 6)])
@@ -228,7 +229,7 @@ def test_probability_and_ranges(name):
   frame = np.full_like(frame, 255) if name == 'erase' else frame
   frame = frame.astype(np.uint8)[None, None]
   result = _augment(frame.repeat(clips, axis=0), **{name: probability})
-  change = result - np.asarray(augment.crop_frames(frame))
+  change = result - np.asarray(pixels.crop_frames(frame))
   changed = change.any(axis=(1, 2, 3))
   deviation = (probability * (1 - probability) / clips) ** 0.5
   assert abs(changed.mean() - probability) < 4 * deviation
@@ -264,7 +265,7 @@ def test_rows_are_settings(name):
   frame = np.indices((64, 64)).sum(axis=0) // 4 % 2 * 255
   frames = frame.astype(np.uint8)[None, None].repeat(300, axis=0)
   changes = {name: 1.0, f'{name}_rows': ((9, 20), (39, 50))}
-  change = _augment(frames, **changes) != augment.crop_frames(frames)
+  change = _augment(frames, **changes) != pixels.crop_frames(frames)
   rows = np.flatnonzero(change.any(axis=(0, 1, 3)))
   assert (rows.min(), rows.max()) == (9, 49)
   rows = [np.flatnonzero(clip.any(axis=(0, 2))) for clip in change]
@@ -291,7 +292,7 @@ def test_one_draw_a_clip_and_another_for_the_next():
 
 def test_per_frame_flip_has_a_coin_for_every_frame():
   frame = _random(1, 1, 64, 64)
-  plain = np.asarray(augment.crop_frames(frame))[0, 0]
+  plain = np.asarray(pixels.crop_frames(frame))[0, 0]
   result = _augment(
     frame.repeat(10, axis=0).repeat(100, axis=1), reference='flip', flip=0.5
   )

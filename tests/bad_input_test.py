@@ -85,7 +85,7 @@ def checkpoint(tmp_path_factory):
   """A pretraining checkpoint of the smoke recipe, of random weights."""
   c = synthetic.get_config('smoke')
   model = factory.make_model(c.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(c.pretrain)
   state = states.create_state(variables, optimizer, model.target_modules)
   folder = tmp_path_factory.mktemp('run') / 'pretrain'

@@ -18,7 +18,7 @@ def config():
 @pytest.fixture(scope='module')
 def state(config):
   model = factory.make_model(config.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.pretrain)
   return states.create_state(variables, optimizer, model.target_modules)
 

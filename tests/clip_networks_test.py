@@ -12,7 +12,6 @@ from random_networks import UNOPTIMISED
 
 from configs import models
 from selfgait_jax import errors
-from selfgait_jax import state as states
 from selfgait_jax.models import clip_conv, factory, gaitgl
 from selfgait_jax.models.clip_conv import ClipConv
 
@@ -151,7 +150,7 @@ def test_the_type_of_the_compute(name, dtype, kept, low, high):
 def test_parameter_counts(name, settings, count):
   section = getattr(models, name)()
   section.update(settings | {'dtype': 'bfloat16'})
-  shapes = states.variable_shapes(factory.make_model(section), 44)
+  shapes = factory.variable_shapes(factory.make_model(section), 44)
   assert sum(x.size for x in jax.tree.leaves(shapes['params'])) == count
   assert {x.dtype for x in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
 

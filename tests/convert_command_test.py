@@ -8,11 +8,7 @@ import safetensors.numpy
 import state_dicts
 
 from selfgait_jax import checkpointing, errors
-from selfgait_jax.convert import (
-  conversion,
-  files,
-  recognise,
-)
+from selfgait_jax.convert import conversion, files, recognise
 
 
 @pytest.mark.parametrize('case', state_dicts.CASES)

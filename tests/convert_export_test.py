@@ -7,12 +7,7 @@ import safetensors.numpy
 import state_dicts
 
 from selfgait_jax import manifests
-from selfgait_jax import state as states
-from selfgait_jax.convert import (
-  conversion,
-  files,
-  folder,
-)
+from selfgait_jax.convert import conversion, files, folder
 from selfgait_jax.models import factory
 
 
@@ -42,7 +37,7 @@ def test_what_the_original_has_not_is_left_out(convert, tmp_path):
   _, section, _, _ = state_dicts.make('gaitbase')
   section |= {'classes': 0, 'projector_hidden': 8}
   model = factory.make_model(ml_collections.ConfigDict(section))
-  shapes = states.variable_shapes(model, 44)
+  shapes = factory.variable_shapes(model, 44)
   variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
   (tmp_path / 'checkpoints').mkdir()
   manifest = manifests.describe(section, {}) | {'step': 4}

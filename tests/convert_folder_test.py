@@ -9,9 +9,7 @@ import pytest
 import small_run
 
 from selfgait_jax import checkpointing, errors, manifests
-from selfgait_jax.convert import (
-  folder,
-)
+from selfgait_jax.convert import folder
 
 SCRIPT = small_run.ROOT / 'scripts' / 'convert_checkpoint.py'
 

@@ -72,7 +72,7 @@ def _stage(section, name, **settings):
   config.model = ml_collections.ConfigDict(section)
   config[name].update(settings)
   model = factory.make_model(config.model)
-  variables = states.variable_shapes(model, 44)
+  variables = factory.variable_shapes(model, 44)
   targets = model.target_modules if name == 'pretrain' else ()
   like = jax.eval_shape(
     lambda v: states.create_state(

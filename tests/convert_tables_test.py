@@ -11,7 +11,6 @@ import pytest
 import state_dicts
 
 from configs import models
-from selfgait_jax import state as states
 from selfgait_jax.convert import conversion, difference, recognise, sections
 from selfgait_jax.models import factory
 
@@ -86,7 +85,7 @@ def test_there_and_back_is_exact(case):
   _, section, rules, tensors = state_dicts.make(case)
   variables = conversion.to_variables(tensors, rules)
   model = factory.make_model(ml_collections.ConfigDict(section))
-  expected = states.variable_shapes(model, 44)
+  expected = factory.variable_shapes(model, 44)
   if 'target_params' in variables:
     expected |= {
       f'target_{name}': {

@@ -214,7 +214,7 @@ def _restored(section, directory, adam):
   trained = optimizers.make_optimizer(stage)
   like = jax.eval_shape(
     lambda v: states.create_state(v, trained, targets),
-    states.variable_shapes(model, 44),
+    factory.variable_shapes(model, 44),
   )
   manifest = manifests.make_manifest(config, directory.name)
   checkpoints = checkpointing.Checkpoints(directory, manifest, 1)

@@ -7,10 +7,10 @@ import pytest
 
 import selfgait_jax
 from configs import synthetic
-from selfgait_jax import augment, checkpointing, errors, manifests
+from selfgait_jax import checkpointing, errors, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
-from selfgait_jax.models import factory
+from selfgait_jax.models import factory, pixels
 
 
 @pytest.fixture(scope='module')
@@ -18,7 +18,7 @@ def saved(tmp_path_factory):
   """(model, variables, the folder of their checkpoint)."""
   config = synthetic.get_config('smoke')
   model = factory.make_model(config.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.train)
   folder = tmp_path_factory.mktemp('run') / 'train'
   manifest = manifests.make_manifest(config, 'train')
@@ -43,7 +43,7 @@ def test_embeds_what_the_network_embeds(saved, clips):
   assert found.shape == (4, 7, 8) and found.dtype == np.float32
   assert embedder.manifest['model']['name'] == 'selfgait'
   for row, clip in enumerate(clips):
-    frames = augment.crop_frames(jnp.asarray(clip[None]))
+    frames = pixels.crop_frames(jnp.asarray(clip[None]))
     expected = np.asarray(model.apply(variables, frames)['embedding'][0])
     error = np.abs(found[row] - expected).max() / np.abs(expected).max()
     assert error < 1e-5

@@ -195,7 +195,7 @@ def _load(workdir, step):
     lambda variables: states.create_state(
       variables, optimizer, model.target_modules
     ),
-    states.variable_shapes(model, config.model.crop_width),
+    factory.variable_shapes(model, config.model.crop_width),
   )
   manifest = manifests.make_manifest(config, 'pretrain')
   checkpoints = checkpointing.Checkpoints(workdir / 'pretrain', manifest, 2)

@@ -9,7 +9,6 @@ import pytest
 
 from configs import models
 from selfgait_jax import errors, sharding
-from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
 UNOPTIMISED = {'xla_backend_optimization_level': 0}
@@ -44,7 +43,7 @@ def _model(name, **settings):
 @functools.cache
 def _variables(name):
   model = _model(name, **SMALL.get(name, RESIDUAL))
-  return states.init_variables(model, jax.random.key(0), 44)
+  return factory.init_variables(model, jax.random.key(0), 44)
 
 
 def _learn(model, variables, clips, mask):
@@ -185,7 +184,7 @@ def test_a_batch_that_does_not_split():
 
 def _kept(model, clips):
   """Numbers that the forward pass keeps for the gradient."""
-  variables = states.variable_shapes(model, 44)
+  variables = factory.variable_shapes(model, 44)
 
   def backward(params, stats):
     run = lambda params: model.apply(

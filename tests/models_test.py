@@ -10,7 +10,6 @@ import pytest
 
 from configs import default, synthetic
 from selfgait_jax import embedding, sharding
-from selfgait_jax import state as states
 from selfgait_jax.data import sequences
 from selfgait_jax.models import factory, layers
 
@@ -100,7 +99,7 @@ def test_equals_the_original(golden, name, tolerance):
 
 
 def test_parameter_counts(model):
-  shapes = states.variable_shapes(model, 44)['params']
+  shapes = factory.variable_shapes(model, 44)['params']
   count = lambda tree: sum(x.size for x in jax.tree.leaves(tree))
   assert {name: count(tree) for name, tree in shapes.items()} == COUNTS
   used = ('encoder', 'motion', 'part_linear')
@@ -110,7 +109,7 @@ def test_parameter_counts(model):
 
 def test_initial_values_fill_their_bounds(model):
   """Xavier for convolutions and part maps, PyTorch's default elsewhere."""
-  params = states.init_variables(model, jax.random.key(0), 44)['params']
+  params = factory.init_variables(model, jax.random.key(0), 44)['params']
   channels = [1, 32, 32, 64, 64, 128, 128]
   bounds = {}
   for i, (inputs, outputs) in enumerate(
@@ -151,7 +150,7 @@ def small():
   """(config, model, variables, clips float32 [B, 8, 64, 44], lengths)."""
   config = synthetic.get_config('smoke')
   model = factory.make_model(config.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   rng = np.random.default_rng(0)
   clips = rng.random((5, 8, 64, 44), np.float32)
   return config, model, variables, clips, (1, 2, 3, 5, 8)
@@ -214,7 +213,7 @@ def test_half_precision_computes_and_float32_keeps(small):
   """bfloat16 has 8 bits: 0.9 % of the largest value was measured at most."""
   config, model, variables, clips, _ = small
   half = model.clone(dtype=jnp.bfloat16)
-  shapes = states.variable_shapes(half, 44)
+  shapes = factory.variable_shapes(half, 44)
   assert {x.dtype for x in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
   fine, coarse = model.apply(variables, clips), half.apply(variables, clips)
   for name, expected in fine.items():

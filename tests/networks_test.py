@@ -10,7 +10,6 @@ import random_networks
 from random_networks import UNOPTIMISED
 
 from configs import models
-from selfgait_jax import state as states
 from selfgait_jax.models import factory, resnet
 
 RESIDUAL = {'widths': (4, 4, 8, 8), 'layers': (1, 2, 1, 1)}
@@ -83,7 +82,7 @@ def test_half_precision_computes_and_float32_keeps(name, clips):
     assert actual.dtype == jnp.float32, output
     assert 1e-4 < _error(actual, expected[output]) < 2e-2, output
   half = _small(name)[0].clone(dtype=jnp.bfloat16)
-  shapes = states.variable_shapes(half, 44)
+  shapes = factory.variable_shapes(half, 44)
   assert {x.dtype for x in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
 
 
@@ -179,7 +178,7 @@ def test_initial_values_are_opengaits():
 def test_parameter_counts(name, settings, count):
   section = getattr(models, name)()
   section.update(settings)
-  shapes = states.variable_shapes(factory.make_model(section), 44)
+  shapes = factory.variable_shapes(factory.make_model(section), 44)
   assert sum(x.size for x in jax.tree.leaves(shapes['params'])) == count
 
 

@@ -67,7 +67,7 @@ def _take(config, batch, state=None):
   kind = 'labelled' if 'label' in batch else 'free'
   model, optimizer, step = _compiled(config.to_json(), kind)
   if state is None:
-    variables = states.init_variables(model, jax.random.key(0), 44)
+    variables = factory.init_variables(model, jax.random.key(0), 44)
     state = states.create_state(variables, optimizer, model.target_modules)
     # Apart from the start, so that what follows what can be told.
     state = state.replace(

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from selfgait_jax import state as states
+from selfgait_jax.models import factory
 
 UNOPTIMISED = {'xla_backend_optimization_level': 0}
 
@@ -19,7 +19,7 @@ def draw(model, crop_width=44):
   rng = np.random.default_rng(0)
   variables = jax.tree_util.tree_map_with_path(
     lambda path, x: _draw(path[-1].key, x.shape, rng),
-    states.variable_shapes(model, crop_width),
+    factory.variable_shapes(model, crop_width),
   )
   apply = jax.jit(model.apply, compiler_options=UNOPTIMISED)
   return variables, functools.partial(apply, variables)

@@ -13,7 +13,6 @@ import pytest
 import scaling_model
 
 from configs import models
-from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -54,7 +53,7 @@ def test_the_models_counts_are_those_of_our_networks():
     (scaling_model.DEEPGAIT, 'deepgaitv2'),
   ):
     settings = getattr(models, name)()
-    shapes = states.variable_shapes(factory.make_model(settings), 44)
+    shapes = factory.variable_shapes(factory.make_model(settings), 44)
     sizes = [x.size for x in jax.tree.leaves(shapes['params'])]
     assert step.gradient == 4 * sum(sizes)
 

@@ -54,7 +54,7 @@ def _train(config, kind, devices, count=3):
   model = factory.make_model(config.model)
   optimizer = optimizers.make_optimizer(stage)
   mesh = sharding.make_mesh(jax.devices()[:devices])
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   state = states.create_state(
     variables,
     optimizer,
@@ -82,7 +82,7 @@ def test_four_devices_equal_one(config, kind):
   four, metrics, outputs = _train(config, kind, 4)
   assert len(jax.tree.leaves(four.params)[0].sharding.device_set) == 4
   assert len(outputs.sharding.device_set) == 4
-  start = states.init_variables(
+  start = factory.init_variables(
     factory.make_model(config.model), jax.random.key(0), 44
   )
   moved = jax.tree.map(

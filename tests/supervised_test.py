@@ -36,7 +36,7 @@ def clips():
 def _take(config, batch, function=steps.supervised_step):
   """(state before, after, metrics, embeddings) of one step of `train`."""
   model = factory.make_model(config.model)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(config.train)
   targets = (
     () if config.train.objective == 'supervised' else model.target_modules

@@ -9,7 +9,6 @@ import jax
 import pytest
 
 from configs import models
-from selfgait_jax import state as states
 from selfgait_jax.models import factory
 
 torch = pytest.importorskip('torch')
@@ -22,7 +21,7 @@ def sizes_of_ours(step, layers, classes):
   """Of every parameter of trunk and head, in order of size."""
   config = getattr(models, step)()
   config.layers, config.classes = layers, classes
-  shapes = states.variable_shapes(factory.make_model(config), 44)
+  shapes = factory.variable_shapes(factory.make_model(config), 44)
   return sorted(math.prod(x.shape) for x in jax.tree.leaves(shapes['params']))
 
 

@@ -22,7 +22,7 @@ def _gaitbase(seed, **settings):
   config = models.gaitbase()
   config.update(SMALL | settings)
   model = factory.make_model(config)
-  return config, states.init_variables(model, jax.random.key(seed), 44)
+  return config, factory.init_variables(model, jax.random.key(seed), 44)
 
 
 def _same(one, other):
@@ -98,7 +98,7 @@ def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
 
 def _save(section, folder):
   model = factory.make_model(section)
-  variables = states.init_variables(model, jax.random.key(0), 44)
+  variables = factory.init_variables(model, jax.random.key(0), 44)
   optimizer = optimizers.make_optimizer(synthetic.get_config().train)
   source = {'kind': 'gaitset', 'file': 'weights.pt'}
   settings = section.to_dict()

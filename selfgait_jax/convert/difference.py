@@ -8,8 +8,8 @@ import numpy as np
 from flax import traverse_util
 
 from selfgait_jax import errors
-from selfgait_jax import state as states
 from selfgait_jax.convert.rules import Rule
+from selfgait_jax.models import factory
 
 SHOWN = 3  # of each list, in the sentence; the report has all
 # A classifier's matrices: their last axis is the classes.
@@ -36,7 +36,7 @@ def expected_shapes(
   Raises:
     UserError: the network has parts that the table has not.
   """
-  shapes = states.variable_shapes(model, crop_width)
+  shapes = factory.variable_shapes(model, crop_width)
   table = {rule.path[1] for rule in rules if rule.path}
   if more := sorted(set(shapes['params']) - table):
     raise errors.UserError(

@@ -10,7 +10,6 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import __version__, errors, manifests
-from selfgait_jax import state as states
 from selfgait_jax.convert import (
   conversion,
   difference,
@@ -130,7 +129,7 @@ def _fresh(rules, network, crop_width, report):
   """{key: tensor} of the network's own initialisation."""
   if not rules:
     return {}
-  trees = states.init_variables(network, jax.random.key(0), crop_width)
+  trees = factory.init_variables(network, jax.random.key(0), crop_width)
   trees = trees | {f'target_{name}': tree for name, tree in trees.items()}
   for rule in rules:
     report(f'initialised anew: {rule.key}')

@@ -6,12 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import (
-  datasets,
-  staging,
-  synthetic,
-  tensorflow_import,
-)
+from selfgait_jax.data import datasets, staging, synthetic, tensorflow_import
 
 tf = tensorflow_import.import_tensorflow(
   'a TFDS data directory', 'set config.data.packed_file'
