@@ -7,7 +7,7 @@ which run, in order.
 
 import ml_collections
 
-from configs import models
+from selfgait_jax.settings import networks
 
 OPENGAIT_DEFECTS = ('shared_augment', 'rotation_centre')  # of `reference`
 
@@ -43,7 +43,7 @@ def get_config() -> ml_collections.ConfigDict:
   synthetic.frames = 24  # per sequence
   synthetic.seed = 0
 
-  c.model = models.selfgait()  # one section a network: configs/models.py
+  c.model = networks.selfgait()  # one section a network: configs/models.py
 
   c.pretrain = label_free_stage()
   c.finetune = supervised_stage(init='pretrain')

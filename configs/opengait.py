@@ -9,7 +9,7 @@ Hansmsy/Multi-view-Consistency-loss (commit ec65172a).
 
 import ml_collections
 
-from configs import models
+from selfgait_jax.settings import networks
 
 # Channels of each network at laptop size.
 NARROW = {
@@ -24,13 +24,13 @@ NARROW = {
 
 def gaitset(c: ml_collections.ConfigDict, **schedule) -> None:
   """configs/gaitset: triplet loss on 30 frames in any order."""
-  _supervised(c, models.gaitset(), **schedule)
+  _supervised(c, networks.gaitset(), **schedule)
   c.train.ordered = False
 
 
 def gaitpart(c: ml_collections.ConfigDict, **schedule) -> None:
   """configs/gaitpart: triplet loss on 30 of 40 frames in a row."""
-  _supervised(c, models.gaitpart(), **schedule)
+  _supervised(c, networks.gaitpart(), **schedule)
   c.train.frames_skip = 10
 
 
@@ -38,13 +38,13 @@ def gaitgl(
   c: ml_collections.ConfigDict, classes: int, smoothing: float, **schedule
 ) -> None:
   """configs/gaitgl: triplet loss and cross-entropy of plain logits."""
-  _supervised(c, models.gaitgl(), **schedule)
+  _supervised(c, networks.gaitgl(), **schedule)
   _classify(c, classes, scale=1.0, smoothing=smoothing)
 
 
 def gaitbase(c: ml_collections.ConfigDict, classes: int, **schedule) -> None:
   """configs/gaitbase: triplet loss and cross-entropy of a BNNeck's cosines."""
-  _supervised(c, models.gaitbase(), **schedule)
+  _supervised(c, networks.gaitbase(), **schedule)
   _classify(c, classes)
   c.train.ordered = False
 
@@ -53,7 +53,7 @@ def deepgaitv2(
   c: ml_collections.ConfigDict, classes: int, layers: tuple, **schedule
 ) -> None:
   """configs/deepgaitv2: pseudo-3D blocks on 30 of 34 frames in a row."""
-  _supervised(c, models.deepgaitv2(), **schedule)
+  _supervised(c, networks.deepgaitv2(), **schedule)
   _classify(c, classes)
   c.model.layers = layers
   c.train.frames_skip = 4
@@ -103,7 +103,7 @@ def gaitssb(c: ml_collections.ConfigDict) -> None:
   OpenGait trains it on GaitLU-1M, which is not among the data sets here; its
   batch of 8 x 64 and its 150,000 steps are kept.
   """
-  c.model = models.gaitssb()
+  c.model = networks.gaitssb()
   c.stages = 'pretrain,evaluate'
   stage = c.pretrain
   stage.pairs = 'same_sequence'
@@ -126,7 +126,7 @@ def gaitssb_finetune(c: ml_collections.ConfigDict, **schedule) -> None:
   takes the schedule of pretraining over and they never fall. A floor of 1e-4
   that it puts under every rate is left out.
   """
-  _supervised(c, models.gaitssb(), **schedule)
+  _supervised(c, networks.gaitssb(), **schedule)
   c.model.head = 'linear'
   c.train.margin = 0.3
   c.train.ordered = False

@@ -10,12 +10,13 @@ import benchmark_common
 import jax
 import numpy as np
 
-from configs import default, models
+from configs import default
 from selfgait_jax import errors, sharding, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import datasets, input_pipeline, splits
 from selfgait_jax.models import factory, pixels
+from selfgait_jax.settings import networks
 
 WARM = 2  # steps that are not counted
 NETWORKS = tuple(factory.MODELS)
@@ -215,7 +216,7 @@ def embed_case(options):
 
 def _config(network, options):
   config = default.get_config()
-  config.model = getattr(models, network)()
+  config.model = getattr(networks, network)()
   config.model.dtype = options.dtype
   return config
 

@@ -11,8 +11,6 @@ CHOICES = {
   'data.loader': ('tfdata', 'array', 'device'),
   'data.unlabelled_by': ('subject', 'sequence'),
   'data.labelled_by': ('subject', 'sequence'),
-  'model.name': tuple(factory.MODELS),
-  'model.dtype': ('float32', 'bfloat16'),
   'eval.protocol': tuple(protocols.PROTOCOLS),
   'eval.distance': tuple(retrieval.METRICS),
   'eval.label_free_output': ('pooled', 'embedding', 'projection', 'prediction'),
@@ -42,8 +40,6 @@ RANGES = {
   'synthetic.test_subjects': COUNT,
   'synthetic.frames': COUNT,
   'synthetic.seed': ANY,
-  'model.crop_width': (1, 64),
-  'model.microbatches': COUNT,
   'augment.corner_affine': SHARE,
   'augment.corner_shift': (0, 21),  # three corners stay apart
   'augment.perspective': SHARE,
@@ -73,10 +69,14 @@ RANGES = {
 }
 # Of the networks that have them.
 MODEL_CHOICES = {
+  'name': tuple(factory.MODELS),
+  'dtype': ('float32', 'bfloat16'),
   'mode': ('2d', '3d', 'p3d'),
   'head': ('predictor', 'linear'),
 }
 MODEL_RANGES = {
+  'crop_width': (1, 64),
+  'microbatches': COUNT,
   'embedding_dim': COUNT,
   'projector_hidden': ANY,
   'projector_dim': COUNT,

@@ -32,15 +32,11 @@ def make_optimizer(stage: ml_collections.ConfigDict) -> Optimizer:
   """
   schedule = make_schedule(stage)
   matrices_only = lambda params: jax.tree.map(lambda p: p.ndim > 1, params)
-  mask = None if stage.decay_vectors else matrices_only
-  directions = {
-    'sgd': lambda: optax.trace(stage.momentum),
-    'adam': optax.scale_by_adam,
-  }
-  # The decay goes in before the momentum, so that both see it (coupled).
-  transform = optax.chain(
-    optax.add_decayed_weights(stage.weight_decay, mask),
-    directions[stage.optimizer](),
+  transform = make_transform(
+    stage.optimizer,
+    stage.momentum,
+    stage.weight_decay,
+    None if stage.decay_vectors else matrices_only,
   )
 
   def init(params):
@@ -63,6 +59,23 @@ def make_optimizer(stage: ml_collections.ConfigDict) -> Optimizer:
     return params, opt_state
 
   return Optimizer(init, update, schedule)
+
+
+def make_transform(
+  name: str,
+  momentum: float = 0.9,
+  weight_decay: float = 0.0,
+  decay_mask: Callable | None = None,
+) -> optax.GradientTransformation:
+  """Gradients of one module -> update directions; `name` is sgd or adam."""
+  directions = {
+    'sgd': lambda: optax.trace(momentum),
+    'adam': optax.scale_by_adam,
+  }
+  # The decay goes in before the momentum, so that both see it (coupled).
+  return optax.chain(
+    optax.add_decayed_weights(weight_decay, decay_mask), directions[name]()
+  )
 
 
 def make_schedule(stage: ml_collections.ConfigDict) -> Callable:

@@ -12,13 +12,13 @@ def check_values(config) -> None:
     _expect(key, _get(config, key), choices)
   for key, bounds in allowed.RANGES.items():
     _expect_between(key, _get(config, key), bounds)
+  check_model(config.model)
 
 
 def check(config) -> None:
   """The same, and of values that do not go together."""
   check_values(config)
   _check_protocol(config)
-  _check_model(config.model)
   _check_rows(config.augment)
   stages = config.stages.split(',')
   for name in stages:
@@ -51,7 +51,8 @@ def _check_protocol(config):
     protocols.check_rerank(rules)
 
 
-def _check_model(model):
+def check_model(model) -> None:
+  """Raises UserError naming the first setting of a network that is wrong."""
   for key, choices in allowed.MODEL_CHOICES.items():
     if key in model:
       _expect(f'model.{key}', model[key], choices)

@@ -10,10 +10,10 @@ import pytest
 import random_networks
 from random_networks import UNOPTIMISED
 
-from configs import models
 from selfgait_jax import errors
 from selfgait_jax.models import clip_conv, factory, gaitgl
 from selfgait_jax.models.clip_conv import ClipConv
+from selfgait_jax.settings import networks
 
 # Small, with more than one block a stage and with every kind of head.
 NETWORKS = {
@@ -32,10 +32,10 @@ LENGTHS = (1, 2, 3, 5, 7)
 
 def _model(name, **settings):
   if name.startswith('gaitgl'):
-    section = models.gaitgl()
+    section = networks.gaitgl()
     section.update(NETWORKS[name] | settings)
   else:
-    section = models.deepgaitv2()
+    section = networks.deepgaitv2()
     section.update(SMALL | NETWORKS[name] | settings)
   return factory.make_model(section)
 
@@ -148,7 +148,7 @@ def test_the_type_of_the_compute(name, dtype, kept, low, high):
   ],
 )
 def test_parameter_counts(name, settings, count):
-  section = getattr(models, name)()
+  section = getattr(networks, name)()
   section.update(settings | {'dtype': 'bfloat16'})
   shapes = factory.variable_shapes(factory.make_model(section), 44)
   assert sum(x.size for x in jax.tree.leaves(shapes['params'])) == count

@@ -8,9 +8,10 @@ import re
 
 import pytest
 
-from configs import casiab, default, gait3d, grew, models, oumvlp, synthetic
+from configs import casiab, default, gait3d, grew, oumvlp, synthetic
 from selfgait_jax import errors, runs, validate
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 PACKAGE = pathlib.Path(validate.__file__).parent
 MODULES = (casiab, oumvlp, gait3d, grew, synthetic)
@@ -48,7 +49,7 @@ def test_every_recipe_is_possible(module):
     validate.check(config)
     # A delta changes values and never adds a key; the network is a choice.
     expected = default.get_config()
-    expected.model = getattr(models, config.model.name)()
+    expected.model = getattr(networks, config.model.name)()
     assert list(_leaves(config)) == list(_leaves(expected))
     for stage in (config[s] for s in runs.STAGES if s in config.stages):
       assert all(0 < fall < stage.steps for fall in stage.milestones), name
@@ -56,7 +57,7 @@ def test_every_recipe_is_possible(module):
 
 @pytest.mark.parametrize('name', factory.MODELS)
 def test_a_network_reads_each_of_its_settings(name):
-  config = getattr(models, name)()
+  config = getattr(networks, name)()
   assert config.name == name
   network = factory.make_model(config)
   assert set(config) - {'name', 'crop_width'} == {
@@ -124,7 +125,7 @@ def test_no_unknown_setting_is_asked_for():
   stage = config['pretrain'] | config['train']
   # Settings of any network; functions of `config.model` call it config too.
   for name in factory.MODELS:
-    config['model'] |= getattr(models, name)().to_dict()
+    config['model'] |= getattr(networks, name)().to_dict()
   roots = {'config': config['model'] | config, 'stage': stage}
   roots['log'] = config['log']
   asked = 0

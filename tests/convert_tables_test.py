@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import state_dicts
 
-from configs import models
 from selfgait_jax.convert import conversion, difference, recognise, sections
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 DEEP = {'layers': (1, 4, 4, 1)}
 LARGE = {'widths': (32, 64, 128, 256), 'halving': 1}
@@ -62,7 +62,7 @@ ORIGINALS = {
 def test_the_table_is_the_originals_state_dict(name):
   facts = json.loads((golden_weights.GOLDEN / 'state_dicts.json').read_text())
   kind, others = ORIGINALS[name]
-  section = getattr(models, recognise.KINDS[kind].model)()
+  section = getattr(networks, recognise.KINDS[kind].model)()
   section.update(others)
   table = sections.TABLES[kind]
   rules = table.rules(section)

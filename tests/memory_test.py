@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import models
 from selfgait_jax import errors, sharding
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 UNOPTIMISED = {'xla_backend_optimization_level': 0}
 SMALL = {
@@ -35,7 +35,7 @@ def clips():
 
 
 def _model(name, **settings):
-  section = getattr(models, name)()
+  section = getattr(networks, name)()
   section.update(settings)
   return factory.make_model(section)
 

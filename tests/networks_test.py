@@ -9,8 +9,8 @@ import pytest
 import random_networks
 from random_networks import UNOPTIMISED
 
-from configs import models
 from selfgait_jax.models import factory, resnet
+from selfgait_jax.settings import networks
 
 RESIDUAL = {'widths': (4, 4, 8, 8), 'layers': (1, 2, 1, 1)}
 # Small ones of every network that sees frame by frame.
@@ -43,7 +43,7 @@ LENGTHS = (1, 4)
 @functools.cache
 def _small(name):
   """(model, variables, application) of a small network."""
-  section = getattr(models, name)()
+  section = getattr(networks, name)()
   section.update(SMALL[name])
   model = factory.make_model(section)
   return model, *random_networks.draw(model)
@@ -129,7 +129,7 @@ def test_batch_statistics_are_of_the_valid_frames(clips):
 
 def test_head_of_fine_tuning(clips):
   """Unit projections on the unit columns of a matrix a part."""
-  section = models.gaitssb()
+  section = networks.gaitssb()
   section.update(SMALL['gaitssb'] | {'head': 'linear'})
   model = factory.make_model(section)
   _, variables, _ = _small('gaitssb')
@@ -176,7 +176,7 @@ def test_initial_values_are_opengaits():
 
 @pytest.mark.parametrize('name, settings, count', COUNTS)
 def test_parameter_counts(name, settings, count):
-  section = getattr(models, name)()
+  section = getattr(networks, name)()
   section.update(settings)
   shapes = factory.variable_shapes(factory.make_model(section), 44)
   assert sum(x.size for x in jax.tree.leaves(shapes['params'])) == count

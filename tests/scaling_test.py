@@ -12,8 +12,8 @@ import jax
 import pytest
 import scaling_model
 
-from configs import models
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 ROOT = pathlib.Path(__file__).parents[1]
 POD = ROOT / 'scripts' / 'run_tpu_pod.sh'
@@ -52,7 +52,7 @@ def test_the_models_counts_are_those_of_our_networks():
     (scaling_model.SELFGAIT, 'selfgait'),
     (scaling_model.DEEPGAIT, 'deepgaitv2'),
   ):
-    settings = getattr(models, name)()
+    settings = getattr(networks, name)()
     shapes = factory.variable_shapes(factory.make_model(settings), 44)
     sizes = [x.size for x in jax.tree.leaves(shapes['params'])]
     assert step.gradient == 4 * sum(sizes)

@@ -5,9 +5,9 @@ import ml_collections
 import numpy as np
 from flax import traverse_util
 
-from configs import models
 from selfgait_jax.convert import difference, recognise, sections
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 _RESIDUAL = dict(widths=(2, 4, 4, 6), bins=(4,), embedding_dim=6, classes=5)
 _CLIPS = _RESIDUAL | {'layers': (1, 2, 1, 1)}
@@ -53,7 +53,7 @@ TOLD = ('bins', 'halvings')
 def make(case: str, seed: int = 0):
   """(kind, section, table, {key: array}) of a case, the keys ours."""
   kind, settings = CASES[case]
-  section = getattr(models, recognise.KINDS[kind].model)()
+  section = getattr(networks, recognise.KINDS[kind].model)()
   section.update(settings)
   rules = sections.TABLES[kind].rules(section)
   model = factory.make_model(ml_collections.ConfigDict(section))

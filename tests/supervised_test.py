@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import models, synthetic
+from configs import synthetic
 from selfgait_jax import losses, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 LABELS = np.array([0, 0, 1, 2], np.int32)  # of unequal numbers
 
@@ -121,7 +122,7 @@ def test_frozen_batch_norm_keeps_its_statistics(config, clips):
 @pytest.mark.parametrize('network', ['gaitbase', 'deepgaitv2'])
 def test_padding_changes_nothing(config, clips, network):
   """Neither the losses nor the update nor the statistics."""
-  section = getattr(models, network)()
+  section = getattr(networks, network)()
   section.update({k: v for k, v in config.model.items() if k in section})
   section.name = network
   config.model = section

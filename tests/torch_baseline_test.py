@@ -8,8 +8,8 @@ import math
 import jax
 import pytest
 
-from configs import models
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 torch = pytest.importorskip('torch')
 import torch_baseline  # noqa: E402 -- it needs torch
@@ -19,7 +19,7 @@ DEEP = (1, 4, 4, 1)
 
 def sizes_of_ours(step, layers, classes):
   """Of every parameter of trunk and head, in order of size."""
-  config = getattr(models, step)()
+  config = getattr(networks, step)()
   config.layers, config.classes = layers, classes
   shapes = factory.variable_shapes(factory.make_model(config), 44)
   return sorted(math.prod(x.shape) for x in jax.tree.leaves(shapes['params']))

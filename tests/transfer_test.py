@@ -9,17 +9,18 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import models, synthetic
+from configs import synthetic
 from selfgait_jax import checkpointing, errors, main, manifests, transfer
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
+from selfgait_jax.settings import networks
 
 SMALL = {'widths': (4, 4, 8, 8), 'bins': (4,), 'embedding_dim': 8}
 
 
 def _gaitbase(seed, **settings):
-  config = models.gaitbase()
+  config = networks.gaitbase()
   config.update(SMALL | settings)
   model = factory.make_model(config)
   return config, factory.init_variables(model, jax.random.key(seed), 44)
@@ -64,7 +65,7 @@ def test_another_trunk_is_refused():
 
 
 def test_a_setting_without_a_shape_is_compared():
-  ours = ml_collections.ConfigDict({'model': models.gaitbase()})
+  ours = ml_collections.ConfigDict({'model': networks.gaitbase()})
   manifest = {'model': ours.model.to_dict() | {'classes': 7, 'bins': [16, 8]}}
   with pytest.raises(errors.UserError, match='config.model.bins'):
     manifests.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
@@ -82,7 +83,7 @@ def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
   config = synthetic.get_config('smoke')
   config.data.packed_file, config.data.loader = str(packed_file), 'array'
   config.stages, config.eval.report = 'evaluate', False
-  section = models.gaitset()
+  section = networks.gaitset()
   section.widths, section.bins, section.embedding_dim = (4, 4), (4,), 4
   path = _save(section, tmp_path / 'imported')
   config.init_from, config.model.dtype = str(path), 'bfloat16'

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import optax
 
-from configs import default
 from selfgait_jax import errors
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax.convert import conversion
@@ -70,8 +69,11 @@ def from_torch(
     for theirs, ours in _BUFFERS[name].items()
   }
   steps = _steps(buffers, parameters) if name == 'adam' else {}
-  stage = default.supervised_stage(optimizer=name)
-  blank = jax.eval_shape(optimizers.make_optimizer(stage).init, params)
+  transform = optimizers.make_transform(name)
+  blank = {
+    module: jax.eval_shape(transform.init, tensors)
+    for module, tensors in params.items()
+  }
   opt_state = {}
   for module, blank_state in blank.items():
     values = {ours: tree[module] for ours, tree in trees.items()}

@@ -3,7 +3,6 @@
 import ast
 from collections.abc import Mapping, Sequence
 
-from configs import default, models
 from selfgait_jax import errors, validate
 from selfgait_jax.convert import (
   deepgaitv2,
@@ -16,6 +15,7 @@ from selfgait_jax.convert import (
   recognise,
   selfgait,
 )
+from selfgait_jax.settings import networks
 
 # recognise.KINDS: the module with its `rules` and `settings`.
 TABLES = {
@@ -36,7 +36,7 @@ def make_section(
   given: Sequence[str],
   crop_width: int,
 ) -> dict:
-  """A section of configs/models.py, with every setting.
+  """A section of settings/networks.py, with every setting.
 
   Args:
     kind: a key of `recognise.KINDS`.
@@ -47,7 +47,7 @@ def make_section(
   Raises:
     UserError: a setting is unknown, of another type or cannot be right.
   """
-  section = getattr(models, recognise.KINDS[kind].model)()
+  section = getattr(networks, recognise.KINDS[kind].model)()
   section.crop_width = crop_width
   try:
     section.update(TABLES[kind].settings(shapes))
@@ -65,9 +65,7 @@ def make_section(
         'change --setting'
       )
     section[name] = _value(name, text, section[name])
-  config = default.get_config()
-  config.stages, config.model = 'evaluate', section
-  validate.check(config)
+  validate.check_model(section)
   return section.to_dict()
 
 
