@@ -107,9 +107,9 @@ def get_config() -> ml_collections.ConfigDict:
   log.images_every_steps = (
     1000  # silhouettes of a batch to TensorBoard; 0: never
   )
-  log.probe_every_steps = 0  # rank-1 on held-out subjects; 0: never
-  log.probe_frames = 30  # of each of their sequences
-  log.probe_subjects = 10  # held out from the end of the training subjects
+  log.held_out_every_steps = 0  # rank-1 on held-out subjects; 0: never
+  log.held_out_frames = 30  # of each of their sequences
+  log.held_out_subjects = 10  # held out from the end of the training subjects
   log.profile_at_step = 0  # trace five steps from here; 0: never
   return c
 

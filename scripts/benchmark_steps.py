@@ -195,9 +195,8 @@ def embed_case(options):
     return model.apply(variables, method=method)
 
   def embed(variables, frames, mask):
-    return steps.embed_step(
-      variables, frames, mask, model=model, crop_width=config.model.crop_width
-    )['embedding']
+    clips = pixels.crop_frames(frames, config.model.crop_width)
+    return model.apply(variables, clips, mask)['embedding']
 
   trunk = 'encoder' if frames_alone else 'trunk'
   for part, function in ((trunk, encode), ('embedding', embed)):

@@ -62,9 +62,9 @@ RANGES = {
   'checkpoint.keep': COUNT,
   'log.every_steps': COUNT,
   'log.images_every_steps': ANY,
-  'log.probe_every_steps': ANY,
-  'log.probe_frames': COUNT,
-  'log.probe_subjects': COUNT,
+  'log.held_out_every_steps': ANY,
+  'log.held_out_frames': COUNT,
+  'log.held_out_subjects': COUNT,
   'log.profile_at_step': ANY,
 }
 # Of the networks that have them.

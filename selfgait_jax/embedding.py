@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from absl import logging
 
-from selfgait_jax import distributed, errors, metrics, sharding, steps
+from selfgait_jax import distributed, errors, metrics, sharding
 from selfgait_jax.data import input_pipeline
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.models import pixels
 
 
 def make_embedder(
@@ -101,9 +102,8 @@ def _one_behind(step, variables, batches, mesh):
 
 
 def _one_output(variables, frames, mask, *, output, model, crop_width):
-  outputs = steps.embed_step(
-    variables, frames, mask, model=model, crop_width=crop_width
-  )
+  clips = pixels.crop_frames(frames, crop_width)
+  outputs = model.apply(variables, clips, mask)
   if output not in outputs:
     raise errors.UserError(
       f'expected an output of the network out of {", ".join(outputs)}, found '

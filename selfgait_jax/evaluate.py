@@ -10,25 +10,20 @@ from absl import logging
 from selfgait_jax import (
   checkpointing,
   distributed,
-  embedding,
   errors,
   gei,
   manifests,
   metrics,
   probes,
-  protocols,
   report,
   runs,
+  scores,
   sharding,
   submission,
   tables,
 )
-from selfgait_jax.data import loading, sampler, splits
+from selfgait_jax.data import loading, sampler
 from selfgait_jax.models import factory
-
-# Sequences without labels that the standardisation is fitted on, and their
-# frames: enough for a mean and a deviation, little beside the evaluation.
-SAMPLE, SAMPLE_FRAMES = 512, 30
 
 
 def evaluate(config, workdir: pathlib.Path, load) -> dict:
@@ -56,25 +51,19 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
     model, jax.random.key(config.seed), config.model.crop_width
   )
 
+  sample = lambda: scores.unlabelled_sample(load('train'), config)
   rows = {}
   if distributed.is_first():
-    rows['GEI nearest neighbour'] = _score(config, gei.embed(test), test)
+    rows['GEI nearest neighbour'] = scores.score(config, gei.embed(test), test)
     _log_row(*list(rows.items())[-1])
   for title, label_free, variables, origin in _rows(
     config, sources, random, sharding.replicated(mesh)
   ):
-    output = config.eval.label_free_output if label_free else 'embedding'
-    embed = _embedder(config, model, mesh, output)
-    found = embed(variables, test, config.eval.max_frames, title=title)
-    if label_free and config.eval.standardise:
-      train = load('train')
-      sample = _unlabelled_sample(train, config)
-      found = embedding.standardise(
-        found, embed(variables, sample, SAMPLE_FRAMES)
-      )
+    embed = scores.make_embedder(config, model, mesh, label_free)
+    found = embed(variables, test, config.eval.max_frames, sample, title)
     if not distributed.is_first():
       continue
-    rows[title] = _score(config, found, test) | {'origin': origin}
+    rows[title] = scores.score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
@@ -92,48 +81,6 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   if config.eval.report:
     _write_report(config, workdir, results, rows, test)
   return results
-
-
-def make_probe(config, sequences, model, mesh):
-  """(state, stage) -> rank-1 on held-out training subjects; None if off.
-
-  The labels of these subjects choose nothing but the best checkpoint.
-  """
-  if not config.log.probe_every_steps:
-    return None
-  held_out = sequences.select(splits.probe_rows(sequences, config))
-  sample = _unlabelled_sample(sequences, config)
-  embedders = {
-    name: _embedder(config, model, mesh, name)
-    for name in {'embedding', config.eval.label_free_output}
-  }
-
-  def probe(state, stage):
-    label_free = stage.objective != 'supervised'
-    name = config.eval.label_free_output if label_free else 'embedding'
-    variables = {'params': state.params, 'batch_stats': state.batch_stats}
-    embed = embedders[name]
-    found = embed(variables, held_out, config.log.probe_frames)
-    if label_free and config.eval.standardise:
-      found = embedding.standardise(
-        found, embed(variables, sample, SAMPLE_FRAMES)
-      )
-    return distributed.from_first(lambda: _ranks(config, found, held_out))
-
-  return probe
-
-
-def _embedder(config, model, mesh, output):
-  return embedding.make_embedder(
-    model, mesh, output, config.model.crop_width, config.eval.batch_frames
-  )
-
-
-def _unlabelled_sample(train, config):
-  """Some sequences of the label-free training data."""
-  rows = splits.training_rows(train, config, config.pretrain).unlabelled
-  rows = np.random.default_rng(config.seed).permutation(rows)[:SAMPLE]
-  return train.select(rows)
 
 
 def _sources(config, workdir):
@@ -191,26 +138,6 @@ def _title(origin):
   labels = 'all labels' if share == 1 else f'{100 * share:.3g} % of labels'
   start = 'pretrained' if origin['start'] else 'from scratch'
   return f'{labels}, {start}{part}'
-
-
-def _score(config, embeddings, sequences):
-  return protocols.evaluate(
-    config.eval.protocol,
-    embeddings,
-    sequences.subjects,
-    sequences.conditions,
-    sequences.views,
-    metric=config.eval.distance,
-    rerank=config.eval.rerank,
-    **splits.probe_lists(config),
-  )
-
-
-def _ranks(config, embeddings, sequences):
-  """Rank-1 of every probe group; `rank1` is that of the first."""
-  scores = _score(config, embeddings, sequences)['metrics']
-  ranks = {k: v for k, v in scores.items() if k.endswith('/rank1')}
-  return {'rank1': next(iter(ranks.values()))} | ranks
 
 
 def _log_row(title, row):

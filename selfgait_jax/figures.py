@@ -110,7 +110,7 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   """
   drawn = sorted(
     (name for name, points in series.items() if _worth_drawing(name, points)),
-    key=lambda name: ('loss' not in name, 'probe' not in name, name),
+    key=lambda name: ('loss' not in name, 'held_out' not in name, name),
   )
   if not drawn:
     return None

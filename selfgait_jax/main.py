@@ -18,7 +18,9 @@ from selfgait_jax import (
   distributed,
   errors,
   evaluate,
+  held_out,
   joining,
+  scores,
   sharding,
   train,
   transfer,
@@ -58,6 +60,7 @@ def run(config, workdir: pathlib.Path) -> None:
   """Runs `config.stages` in order; finished ones are passed over."""
   config = transfer.adopt_model(config)
   validate.check(config)
+  scores.probe_lists(config)  # a missing list ends the run before it trains
   with workspace.claim(workdir):
     workspace.record(config, workdir)
     train.check_batches(config, workdir)
@@ -69,7 +72,7 @@ def run(config, workdir: pathlib.Path) -> None:
       elif train.is_finished(config, workdir, stage):
         logging.info('%s: finished before', stage)
       else:
-        train.train(config, workdir, stage, load('train'))
+        train.train(config, workdir, stage, load('train'), held_out.make_check)
 
 
 if __name__ == '__main__':

@@ -79,7 +79,7 @@ def nearest(
 
 def retrieve(
   probes,
-  probe_subjects: np.ndarray,
+  held_out_subjects: np.ndarray,
   gallery,
   gallery_subjects: np.ndarray,
   metric: str = 'euclidean',
@@ -102,7 +102,7 @@ def retrieve(
     distances = lambda rows: pairwise_distance(probes[rows], gallery, metric)
   for rows in host_blocks(len(probes), len(gallery)):
     distance = distances(rows)
-    mates = probe_subjects[rows, None] == gallery_subjects
+    mates = held_out_subjects[rows, None] == gallery_subjects
     if probe_views is not None:
       distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
     found = mate_ranks(distance, mates)

@@ -14,7 +14,6 @@ import optax
 
 from selfgait_jax import augment, losses
 from selfgait_jax import optimizer as optimizers
-from selfgait_jax.models import pixels
 
 
 def pretrain_step(state, batch, *, model, optimizer, config, stage):
@@ -77,12 +76,6 @@ def predicts(stage) -> bool:
   """True if the last frame is predicted from the others."""
   joint = stage.objective == 'joint'
   return (stage.joint_with if joint else stage.objective) == 'predictive'
-
-
-def embed_step(variables, frames, mask, *, model, crop_width):
-  """All outputs for whole sequences: uint8 [B, T, 64, 64], bool [B, T]."""
-  clips = pixels.crop_frames(frames, crop_width)
-  return model.apply(variables, clips, mask)
 
 
 def _learn(state, apply, inputs, loss_fn, resting, optimizer, stage):

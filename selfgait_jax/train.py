@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -12,7 +13,6 @@ from selfgait_jax import (
   checkpointing,
   distributed,
   errors,
-  evaluate,
   interruption,
   manifests,
   metrics,
@@ -32,7 +32,11 @@ from selfgait_jax.models import factory
 
 
 def train(
-  config, workdir: pathlib.Path, stage_name: str, sequences: SequenceSet
+  config,
+  workdir: pathlib.Path,
+  stage_name: str,
+  sequences: SequenceSet,
+  make_check: Callable = lambda *_: None,
 ) -> None:
   """Trains one stage to its last step, from its newest checkpoint if any.
 
@@ -41,6 +45,8 @@ def train(
     workdir: `WORKDIR`; the stage writes to `WORKDIR/<stage>`.
     stage_name: pretrain, finetune, few_scratch, few_pretrained or train.
     sequences: of the training subjects.
+    make_check: (config, sequences, model, mesh) -> the held-out check, None
+      for none; see evaluate/held_out.py.
 
   Raises:
     errors.UserError: for bad settings, data, or a loss that is not finite.
@@ -96,13 +102,13 @@ def train(
       f'expected at most {stage.steps} steps done in {directory}, found '
       f'{first}; raise config.{stage_name}.steps or change --workdir'
     )
-  probe = evaluate.make_probe(config, sequences, model, mesh)
+  check = make_check(config, sequences, model, mesh)
   watcher = watch.Watch(
     config,
     stage_name,
     directory,
     first,
-    probe,
+    check,
     checkpoints.describe_latest,
     store,
   )

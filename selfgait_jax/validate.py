@@ -41,11 +41,12 @@ def _check_protocol(config):
       f'linear probe on, found {rules.name}; switch config.eval.linear_probe '
       'off'
     )
-  if not rules.on_training and config.log.probe_every_steps:
+  if not rules.on_training and config.log.held_out_every_steps:
     raise errors.UserError(
-      f'expected no probe on training subjects with {rules.name}, which scores '
-      f'test subjects only, found log.probe_every_steps='
-      f'{config.log.probe_every_steps}; set config.log.probe_every_steps to 0'
+      f'expected no held-out check with {rules.name}, which scores test '
+      'subjects only, found log.held_out_every_steps='
+      f'{config.log.held_out_every_steps}; set '
+      'config.log.held_out_every_steps to 0'
     )
   if config.eval.rerank:
     protocols.check_rerank(rules)

@@ -20,17 +20,17 @@ class Watch:
     stage_name: str,
     directory: pathlib.Path,
     first: int,
-    probe,
+    check,
     describe_latest,
     store=None,
   ):
-    """`probe` is `evaluate.make_probe`'s; `describe_latest` names a folder.
+    """`check` is the held-out check or None; `describe_latest` names a folder.
 
     With a `store` (data/resident.py) batches are numbers of its frames.
     """
     stage = config[stage_name]
     self._log, self._name, self._stage = config.log, stage_name, stage
-    self._directory, self._probe = directory, probe
+    self._directory, self._check = directory, check
     self._describe_latest, self._labelled = describe_latest, {}
     self._store = store
     self._progress = metrics.Progress(first, stage.steps)
@@ -42,7 +42,7 @@ class Watch:
     self._writer = metrics.Writer(directory, distributed.is_first())
 
   def after(self, step, state, batch, scalars, outputs) -> float | None:
-    """To be called after every step; returns the probe's rank-1 if measured.
+    """Call it after every step; returns the held-out rank-1 where it is due.
 
     Args:
       step: updates done.
@@ -69,7 +69,7 @@ class Watch:
     if due(step - 1, self._log.images_every_steps):
       self._writer.images(step, _pictures(batch, self._store))
     rank1 = None
-    if self._probe and (final or due(step, self._log.probe_every_steps)):
+    if self._check and (final or due(step, self._log.held_out_every_steps)):
       rank1 = self._measure(step, state)
     self._progress.pause(time.monotonic() - start)
     return rank1
@@ -101,12 +101,12 @@ class Watch:
     self._warned = bool(words)
 
   def _measure(self, step, state):
-    measured = self._probe(state, self._stage)
+    measured = self._check(state, self._stage)
     self._writer.scalars(
-      step, {f'probe/{name}': value for name, value in measured.items()}
+      step, {f'held_out/{name}': value for name, value in measured.items()}
     )
     logging.info(
-      '%s step %d: probe rank-1 %.1f %%', self._name, step, measured['rank1']
+      '%s step %d: held-out rank-1 %.1f %%', self._name, step, measured['rank1']
     )
     return measured['rank1']
 

@@ -42,7 +42,7 @@ SETTINGS = {
   'augment.flip': 1.5,
   'checkpoint.every_steps': 0,
   'log.every_steps': 0,
-  'log.probe_every_steps': -1,
+  'log.held_out_every_steps': -1,
   'pretrain.objective': 'masked',
   'pretrain.pairs': 'random',
   'pretrain.views_per_batch': 3,
@@ -140,9 +140,15 @@ def test_wrong_setting_is_named(config, tmp_path, key):
     ({'stages': 'evaluate', 'init_from': '/nowhere'}, '/nowhere'),
     ({'data.packed_file': '/nowhere.npz'}, '/nowhere.npz'),
     ({'data.min_frames': 100}, 'min_frames'),
-    ({'log.probe_every_steps': 1, 'log.probe_subjects': 4}, 'probe_subjects'),
+    (
+      {'log.held_out_every_steps': 1, 'log.held_out_subjects': 4},
+      'held_out_subjects',
+    ),
     ({'eval.protocol': 'gait3d'}, 'data.partition_file'),
-    ({'eval.protocol': 'grew', 'log.probe_every_steps': 1}, 'probe_every_step'),
+    (
+      {'eval.protocol': 'grew', 'log.held_out_every_steps': 1},
+      'probe_every_step',
+    ),
     (
       {
         'eval.protocol': 'gait3d',

@@ -27,8 +27,8 @@ LABEL_FREE = (
   'pretrain.pairs=same_sequence',
   'pretrain.views_per_batch=0',
   'pretrain.cosine_weight=1.0',
-  'log.probe_every_steps=5',
-  'log.probe_subjects=2',
+  'log.held_out_every_steps=5',
+  'log.held_out_subjects=2',
 )
 # Batch normalisation and triplets over all, clips of unequal length.
 SUPERVISED = (
@@ -186,8 +186,8 @@ def _assert_same(folder, expected, stage):
     np.testing.assert_allclose(
       found[name], wanted[name], rtol=tolerance, err_msg=name
     )
-  if 'probe/rank1' in wanted:
-    assert found['probe/rank1'] == wanted['probe/rank1']
+  if 'held_out/rank1' in wanted:
+    assert found['held_out/rank1'] == wanted['held_out/rank1']
   last = f'{stage}/checkpoints/10'
   ours, theirs = (
     checkpointing.load_variables(str(f / last))[0] for f in (folder, expected)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from configs import default
-from selfgait_jax import errors
+from selfgait_jax import errors, scores
 from selfgait_jax.data import partitions, splits
 
 
@@ -39,10 +39,10 @@ def test_a_file_is_read_as_it_is(tmp_path, name):
   config = config_for(name, partition_file=str(file))
   assert splits.subjects(config, 'train') == ('00003', '001')
   assert splits.subjects(config, 'test') == ('00002',)
-  assert not splits.probe_lists(config)  # the protocol goes by conditions
+  assert not scores.probe_lists(config)  # the protocol goes by conditions
   config.eval.protocol = 'gait3d'
   expected = {'probes': ('00002-a_b-c',), 'gallery': None}
-  assert splits.probe_lists(config) == expected
+  assert scores.probe_lists(config) == expected
   config.data.exclude_subjects = '001'
   assert splits.subjects(config, 'train') == ('00003',)
 

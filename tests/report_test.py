@@ -53,7 +53,7 @@ def everything():
       'loss': [(step, 1 / (1 + step)) for step in range(200)],
       'effective_rank': [(0, 9.0), (20, float('nan')), (40, float('inf'))],
       'eta_seconds': [(0, 1.0)],
-      'probe/nm/rank1': [(0, 10.0)],
+      'held_out/nm/rank1': [(0, 10.0)],
     },
     'finetune': {},
   }

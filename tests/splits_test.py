@@ -120,12 +120,12 @@ def test_reference_partition_drops_short_sequences_on_both_sides():
   assert sum(map(len, sides)) == (found.lengths >= 20).sum()
 
 
-def test_probe_subjects_are_the_last_and_not_trained_on():
+def test_held_out_subjects_are_the_last_and_not_trained_on():
   config, found = config_for(), numbered.sequence_set(8)
-  assert not len(splits.probe_rows(found, config))
-  config.log.probe_every_steps, config.log.probe_subjects = 10, 3
+  assert not len(splits.held_out_rows(found, config))
+  config.log.held_out_every_steps, config.log.held_out_subjects = 10, 3
   config.pretrain.objective, config.pretrain.batch_subjects = 'joint', 5
-  probe = splits.probe_rows(found, config)
+  probe = splits.held_out_rows(found, config)
   subset = splits.training_rows(found, config, config.pretrain)
   assert set(found.subjects[probe]) == {'006', '007', '008'}
   for rows in subset.unlabelled, subset.labelled:
@@ -135,9 +135,9 @@ def test_probe_subjects_are_the_last_and_not_trained_on():
 @pytest.mark.parametrize('count', [0, 8, 20])
 def test_probe_needs_some_subjects_and_leaves_some(count):
   config = config_for()
-  config.log.probe_every_steps, config.log.probe_subjects = 10, count
+  config.log.held_out_every_steps, config.log.held_out_subjects = 10, count
   with pytest.raises(errors.UserError, match=f'found {count}'):
-    splits.probe_rows(numbered.sequence_set(8), config)
+    splits.held_out_rows(numbered.sequence_set(8), config)
 
 
 @pytest.mark.parametrize('by', ['subject', 'sequence'])

@@ -10,7 +10,7 @@ import pytest
 import small_run
 
 from configs import default, gait3d, grew
-from selfgait_jax import errors, protocols, submission
+from selfgait_jax import errors, protocols, scores, submission
 from selfgait_jax.data import (
   datasets,
   loading,
@@ -109,7 +109,7 @@ def score(config, data):
   embeddings = np.repeat(data.labels[:, None, None], 3, 2).astype(float)
   return protocols.evaluate(
     config.eval.protocol, embeddings,
-    data.subjects, data.conditions, data.views, **splits.probe_lists(config),
+    data.subjects, data.conditions, data.views, **scores.probe_lists(config),
   )  # fmt: skip
 
 
@@ -137,7 +137,6 @@ def test_gait3d_from_tree_to_score(gait3d_root):
     ({'PROBE_SET': ['0002-camid4_videoid3-seq9']}, '1 missing .*0002-camid4'),
     ({'PROBE_SET': ['0000-camid0_videoid2-seq0']}, 'among those of the test'),
     ({'GALLERY_SET': ['0002-camid4_videoid3-seq9']}, 'of GALLERY_SET'),
-    ({'PROBE_SET': None}, 'expected a PROBE_SET for gait3d'),
   ],
 )
 def test_partition_that_is_not_on_the_disk(gait3d_root, change, words):
@@ -146,6 +145,13 @@ def test_partition_that_is_not_on_the_disk(gait3d_root, change, words):
   # Known when the training side is read, before a step is made.
   with pytest.raises(errors.UserError, match=words):
     load(config, 'train')
+
+
+def test_protocol_without_its_probe_list(gait3d_root):
+  file = write_partition(gait3d_root, {'PROBE_SET': None})
+  config = config_for(gait3d_root, gait3d, partition_file=file)
+  with pytest.raises(errors.UserError, match='expected a PROBE_SET for gait3d'):
+    scores.probe_lists(config)
 
 
 def test_excluded_subjects_need_not_be_there(gait3d_root):

@@ -88,10 +88,8 @@ def check(config, sequences) -> None:
 
   Raises:
     errors.UserError: a partition file names subjects or sequences that are not
-      there, or lacks the list that the protocol needs.
+      there.
   """
-  from selfgait_jax import protocols  # imports JAX; preparing goes without
-
   partition, file = of(config), config.data.partition_file
   subjects = {subject for subject, _, _ in sequences}
   if config.data.name == datasets.GREW.name:
@@ -113,12 +111,6 @@ def check(config, sequences) -> None:
       'config.data.partition_file'
     )
   lists = {'PROBE_SET': partition.probes, 'GALLERY_SET': partition.gallery}
-  if protocols.find(config.eval.protocol).listed and not any(lists.values()):
-    raise errors.UserError(
-      f'expected a PROBE_SET for {config.eval.protocol}, found none in '
-      f'{file or "a partition by rule"}; change config.data.partition_file '
-      'or config.eval.protocol'
-    )
   tested = set(partition.test)
   there = {'-'.join(key) for key in sequences if key[0] in tested}
   for title, names in lists.items():

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from selfgait_jax import errors, protocols
+from selfgait_jax import errors
 from selfgait_jax.data import partitions, sampler
 from selfgait_jax.data.sequences import SequenceSet
 
@@ -51,17 +51,6 @@ def subjects(config, side: str) -> tuple[str, ...]:
   return tuple(s for s in wanted if s not in excluded)
 
 
-def probe_lists(config) -> dict:
-  """Names of probe and gallery sequences, as `protocols.evaluate` takes them.
-
-  Empty for a protocol that goes by conditions.
-  """
-  if not protocols.find(config.eval.protocol).listed:
-    return {}
-  partition = partitions.of(config)
-  return {'probes': partition.probes, 'gallery': partition.gallery}
-
-
 def cut(sequences: SequenceSet, config, side: str) -> SequenceSet:
   """One side of what was loaded, sorted by subject, condition and view.
 
@@ -88,8 +77,8 @@ def cut(sequences: SequenceSet, config, side: str) -> SequenceSet:
   return sequences.select(rows)
 
 
-def probe_rows(sequences: SequenceSet, config) -> np.ndarray:
-  """Rows of the training subjects held out for the probe; none if it is off.
+def held_out_rows(sequences: SequenceSet, config) -> np.ndarray:
+  """Rows of the training subjects of the held-out check; none if it is off.
 
   Args:
     sequences: the training side, as `cut` returns it.
@@ -99,15 +88,15 @@ def probe_rows(sequences: SequenceSet, config) -> np.ndarray:
     errors.UserError: no subject would be left, or none held out.
   """
   names = np.unique(sequences.subjects)
-  if not config.log.probe_every_steps:
+  if not config.log.held_out_every_steps:
     return np.arange(0)
-  if not 0 < config.log.probe_subjects < len(names):
+  if not 0 < config.log.held_out_subjects < len(names):
     raise errors.UserError(
-      f'expected config.log.probe_subjects from 1 to {len(names) - 1}, below '
-      f'the {len(names)} training subjects, found '
-      f'{config.log.probe_subjects}; change config.log.probe_subjects'
+      f'expected config.log.held_out_subjects from 1 to {len(names) - 1}, '
+      f'below the {len(names)} training subjects, found '
+      f'{config.log.held_out_subjects}; change config.log.held_out_subjects'
     )
-  held_out = names[-config.log.probe_subjects :]
+  held_out = names[-config.log.held_out_subjects :]
   return np.flatnonzero(np.isin(sequences.subjects, held_out))
 
 
@@ -125,7 +114,9 @@ def training_rows(sequences: SequenceSet, config, stage) -> Subset:
   Raises:
     errors.UserError: a share out of range, or too small for a batch.
   """
-  rows = np.setdiff1d(np.arange(len(sequences)), probe_rows(sequences, config))
+  rows = np.setdiff1d(
+    np.arange(len(sequences)), held_out_rows(sequences, config)
+  )
   data, chosen, names = config.data, {}, {}
   shares = {
     'unlabelled': ('data', data.unlabelled_fraction, data.unlabelled_by),
