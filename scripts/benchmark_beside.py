@@ -9,7 +9,8 @@ import sys
 
 import benchmark_common
 
-from selfgait_jax import environment, errors
+from selfgait_jax import errors
+from selfgait_jax.machine import environment
 
 
 def options(parser):

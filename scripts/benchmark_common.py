@@ -9,8 +9,9 @@ import time
 import jax
 import numpy as np
 
-from selfgait_jax import distributed, errors, joining, sharding
+from selfgait_jax import errors
 from selfgait_jax.data import datasets, sequences
+from selfgait_jax.machine import cluster, processes, sharding
 
 
 def count(text: str) -> int:
@@ -41,9 +42,9 @@ def make_mesh(wanted: int) -> jax.sharding.Mesh:
   One of several processes (`benchmark.py scaling` sets JAX_NUM_PROCESSES and
   the rest) joins the others; `wanted` counts the devices of all.
   """
-  joining.join('auto')
+  cluster.join('auto')
   if wanted:
-    each = max(1, wanted // distributed.count())
+    each = max(1, wanted // processes.count())
     jax.config.update('jax_num_cpu_devices', each)
   else:
     sharding.use_all_cores()

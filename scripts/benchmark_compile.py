@@ -9,7 +9,7 @@ import benchmark_steps
 import benchmark_targets
 import jax
 
-from selfgait_jax import sharding
+from selfgait_jax.machine import sharding
 
 # JAX takes so much of a GPU's memory when it starts, and no more.
 GPU_SHARE = 0.75

@@ -12,8 +12,9 @@ import benchmark_steps
 import jax
 import numpy as np
 
-from selfgait_jax import allowed, placement, sharding
+from selfgait_jax import allowed, placement
 from selfgait_jax.data import datasets, input_pipeline, loading, splits
+from selfgait_jax.machine import sharding
 
 LOADERS = allowed.CHOICES['data.loader']
 

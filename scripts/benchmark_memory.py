@@ -7,7 +7,7 @@ import benchmark_steps
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax import sharding
+from selfgait_jax.machine import sharding
 
 
 def memory_case(options):

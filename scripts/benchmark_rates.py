@@ -4,7 +4,7 @@ import benchmark_common
 import jax.numpy as jnp
 import numpy as np
 
-from selfgait_jax import sharding
+from selfgait_jax.machine import sharding
 
 
 def rates_options(parser):

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 
 from configs import default
-from selfgait_jax import embedding, retrieval, sharding
+from selfgait_jax import embedding, retrieval
 from selfgait_jax.data import datasets
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 

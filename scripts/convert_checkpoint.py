@@ -18,10 +18,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
-from selfgait_jax import interruption
+from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  interruption.answer('nothing half-done counts; give the same command again')
+  signals.answer('nothing half-done counts; give the same command again')
 
 from absl import logging
 

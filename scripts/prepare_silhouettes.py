@@ -13,10 +13,10 @@ import sys
 # Runs from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from selfgait_jax import interruption
+from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  interruption.answer('the same command goes on where it stopped')
+  signals.answer('the same command goes on where it stopped')
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed, prepare, trees

@@ -16,8 +16,9 @@ import ml_collections
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from selfgait_jax import distributed, errors, manifests
+from selfgait_jax import errors, manifests
 from selfgait_jax import state as states
+from selfgait_jax.machine import processes
 from selfgait_jax.models import factory
 
 
@@ -80,7 +81,7 @@ class Checkpoints:
 
   def restore(self, like: states.TrainState, sharding) -> states.TrainState:
     """The newest state, laid out as `sharding` says."""
-    step = distributed.from_first(self.latest_step)
+    step = processes.from_first(self.latest_step)
     variables, training = _split(_abstract(like, sharding))
     items = ocp.args.Composite(
       variables=ocp.args.StandardRestore(variables),
@@ -150,7 +151,7 @@ def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
 def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   """(folder of the checkpoint, its manifest); path and errors as above."""
   find = lambda: str(_find(pathlib.Path(path).absolute()))
-  step_dir = pathlib.Path(distributed.from_first(find))
+  step_dir = pathlib.Path(processes.from_first(find))
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
     try:
       manifest = reader.restore(

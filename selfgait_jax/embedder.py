@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import ml_collections
 import numpy as np
 
-from selfgait_jax import checkpointing, embedding, errors, sharding
+from selfgait_jax import checkpointing, embedding, errors
 from selfgait_jax.data import sequences
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from absl import logging
 
-from selfgait_jax import distributed, errors, metrics, sharding
+from selfgait_jax import errors, metrics
 from selfgait_jax.data import input_pipeline
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.machine import processes, sharding
 from selfgait_jax.models import pixels
 
 
@@ -48,11 +49,11 @@ def make_embedder(
       max_frames=max_frames,
       batch_frames=batch_frames,
       divisor=mesh.size,
-      process_slice=(distributed.index(), distributed.count()),
+      process_slice=(processes.index(), processes.count()),
     )
     place = {row: i for i, row in enumerate(rows)}
     # Process 0 may still be ranking, for longer than a collective waits.
-    distributed.wait()
+    processes.wait()
     variables = sharding.replicate(variables, mesh)
     out, done, start, shown = None, 0, time.monotonic(), time.monotonic()
     for found, features in _one_behind(step, variables, batches, mesh):

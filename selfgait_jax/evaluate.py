@@ -9,7 +9,6 @@ from absl import logging
 
 from selfgait_jax import (
   checkpointing,
-  distributed,
   errors,
   gei,
   manifests,
@@ -18,11 +17,11 @@ from selfgait_jax import (
   report,
   runs,
   scores,
-  sharding,
   submission,
   tables,
 )
 from selfgait_jax.data import loading, sampler
+from selfgait_jax.machine import processes, sharding
 from selfgait_jax.models import factory
 
 
@@ -42,7 +41,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
     other processes than 0.
   """
   start = time.monotonic()
-  sources = distributed.from_first(lambda: _sources(config, workdir))
+  sources = processes.from_first(lambda: _sources(config, workdir))
   test = load('test')
   if config.reference.window:
     test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
@@ -53,7 +52,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
 
   sample = lambda: scores.unlabelled_sample(load('train'), config)
   rows = {}
-  if distributed.is_first():
+  if processes.is_first():
     rows['GEI nearest neighbour'] = scores.score(config, gei.embed(test), test)
     _log_row(*list(rows.items())[-1])
   for title, label_free, variables, origin in _rows(
@@ -61,14 +60,14 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   ):
     embed = scores.make_embedder(config, model, mesh, label_free)
     found = embed(variables, test, config.eval.max_frames, sample, title)
-    if not distributed.is_first():
+    if not processes.is_first():
       continue
     rows[title] = scores.score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
       rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
-  if not distributed.is_first():
+  if not processes.is_first():
     return {}
   submission.write(config, workdir, found, test)
   results = _results(config, rows, test) | {

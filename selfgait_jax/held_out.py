@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from selfgait_jax import distributed, scores
+from selfgait_jax import scores
 from selfgait_jax.data import splits
+from selfgait_jax.machine import processes
 
 
 def make_check(config, sequences, model, mesh) -> Callable | None:
@@ -31,7 +32,7 @@ def make_check(config, sequences, model, mesh) -> Callable | None:
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     embed = embedders[stage.objective != 'supervised']
     found = embed(variables, held_out, config.log.held_out_frames, sample)
-    return distributed.from_first(lambda: _ranks(config, found, held_out))
+    return processes.from_first(lambda: _ranks(config, found, held_out))
 
   return check
 

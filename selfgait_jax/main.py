@@ -3,11 +3,11 @@
 import pathlib
 import sys
 
-from selfgait_jax import environment, interruption
+from selfgait_jax.machine import environment, signals
 
 if __name__ == '__main__':
   environment.prepare()
-  interruption.answer('what was learnt is saved, and the same command goes on')
+  signals.answer('what was learnt is saved, and the same command goes on')
 
 import jax
 from absl import app, flags, logging
@@ -15,19 +15,17 @@ from ml_collections import config_flags
 
 from selfgait_jax import (
   command_line,
-  distributed,
   errors,
   evaluate,
   held_out,
-  joining,
   scores,
-  sharding,
   train,
   transfer,
   validate,
   workspace,
 )
 from selfgait_jax.data import sides
+from selfgait_jax.machine import cluster, processes, sharding
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True
@@ -44,16 +42,16 @@ def main(argv):
   try:
     config = _CONFIG.value
     validate.check_values(config)
-    joining.join(config.distributed)
-    interruption.end_by(distributed.stop)
-    with distributed.fail_together(interruption.Stopped):
+    cluster.join(config.distributed)
+    signals.end_by(processes.stop)
+    with processes.fail_together(signals.Stopped):
       sharding.use_all_cores(train.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')
-  except interruption.Stopped as stopped:
+  except signals.Stopped as stopped:
     logging.info('%s', stopped)
-  distributed.leave()
+  processes.leave()
 
 
 def run(config, workdir: pathlib.Path) -> None:

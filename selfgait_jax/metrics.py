@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import runs
-from selfgait_jax.data import tensorflow_import
+from selfgait_jax.machine import tensorflow_import
 
 
 class Writer:

@@ -1,7 +1,7 @@
 """How a batch comes onto the devices, whichever loader made it."""
 
-from selfgait_jax import sharding
 from selfgait_jax.data import resident
+from selfgait_jax.machine import sharding
 
 
 def make_placement(config, sequences, subset, mesh):

@@ -11,16 +11,12 @@ from absl import logging
 
 from selfgait_jax import (
   checkpointing,
-  distributed,
   errors,
-  interruption,
   manifests,
   metrics,
   placement,
   runs,
-  sharding,
   steps,
-  team,
   transfer,
   watch,
 )
@@ -28,6 +24,7 @@ from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.machine import lockstep, processes, sharding, signals
 from selfgait_jax.models import factory
 
 
@@ -59,7 +56,7 @@ def train(
   # Data: the subset is written down before anything is learnt from it.
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
-  if distributed.is_first():
+  if processes.is_first():
     runs.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
@@ -76,7 +73,7 @@ def train(
   state = _initial_state(
     config, stage_name, source, model, optimizer, checkpoints, mesh
   )
-  if distributed.is_first():
+  if processes.is_first():
     metrics.write_table(directory, state.params)
 
   # Steps.
@@ -119,12 +116,12 @@ def train(
     stage_name,
     first,
     stage.steps,
-    (distributed.index(), distributed.count()),
+    (processes.index(), processes.count()),
   )
   try:
     with (
-      distributed.fail_together(interruption.Stopped),
-      contextlib.closing(team.Team(mesh)) as everyone,
+      processes.fail_together(signals.Stopped),
+      contextlib.closing(lockstep.Team(mesh)) as everyone,
     ):
       _loop(
         config, stage, state, compiled, batches, place, checkpoints, watcher,
@@ -157,7 +154,7 @@ def check_batches(config, workdir: pathlib.Path) -> None:
 def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
   """True if the stage's last checkpoint stands in the work folder."""
   last = workdir / stage_name / 'checkpoints' / str(config[stage_name].steps)
-  return distributed.from_first(last.is_dir)
+  return processes.from_first(last.is_dir)
 
 
 def _stages(config):
@@ -187,7 +184,7 @@ def _loop(
         state, scalars, outputs = compiled[kind](state, *place(batch))
       # Before, there was nothing to save, and a compiler to wait for.
       asked_to_stop = asked_to_stop or learning.enter_context(
-        interruption.stop_flag()
+        signals.stop_flag()
       )
       sharding.keep_pace(state, previous)
       previous = scalars
@@ -202,7 +199,7 @@ def _loop(
         checkpoints.save(state, rank1)
       if stop:
         checkpoints.wait()
-        raise interruption.Stopped(
+        raise signals.Stopped(
           f'stopped at step {step} of {stage.steps} and saved; the same '
           'command goes on from here'
         )
@@ -229,7 +226,7 @@ def _source(config, workdir, stage) -> str:
   """
   earlier = workdir / stage.init
   if stage.init and (
-    not config.init_from or distributed.from_first(earlier.is_dir)
+    not config.init_from or processes.from_first(earlier.is_dir)
   ):
     return str(earlier)
   return config.init_from
@@ -254,7 +251,7 @@ def _initial_state(
     optimizer=optimizer,
     target_modules=model.target_modules if label_free else (),
   )
-  if distributed.from_first(checkpoints.latest_step) is not None:
+  if processes.from_first(checkpoints.latest_step) is not None:
     state = checkpoints.restore(jax.eval_shape(build, variables), same)
     logging.info('%s: goes on after step %d', stage_name, int(state.step))
     return state

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import distributed, health, metrics, sharding
+from selfgait_jax import health, metrics
 from selfgait_jax.data import resident
+from selfgait_jax.machine import processes, sharding
 
 
 class Watch:
@@ -39,7 +40,7 @@ class Watch:
     self._start = {name: curve[0][1] for name, curve in curves.items()}
     self._warned, self._tracing = False, False
     self._signals = jax.jit(health.signals)
-    self._writer = metrics.Writer(directory, distributed.is_first())
+    self._writer = metrics.Writer(directory, processes.is_first())
 
   def after(self, step, state, batch, scalars, outputs) -> float | None:
     """Call it after every step; returns the held-out rank-1 where it is due.
@@ -95,7 +96,7 @@ class Watch:
     self._writer.scalars(step, values | self._progress.rates())
     logging.info('%s', self._progress.line(self._name, values))
     self._start = self._start or values
-    words = distributed.is_first() and health.describe(values, self._start)
+    words = processes.is_first() and health.describe(values, self._start)
     if words and not self._warned:  # said once, until it is over
       logging.warning('%s step %d: %s', self._name, step, words)
     self._warned = bool(words)
@@ -113,7 +114,7 @@ class Watch:
   def _profile(self, step):
     """Traces the five steps after `profile_at_step`."""
     start = self._log.profile_at_step
-    if start and step == start and distributed.is_first():
+    if start and step == start and processes.is_first():
       jax.profiler.start_trace(str(self._directory / 'profile'))
       self._tracing = True
     elif step == start + 5:
@@ -133,10 +134,10 @@ def due(step: int, interval: int) -> bool:
 def _count_frames(batch):
   """Frames of a batch of all hosts, a frame once a view."""
   if 'mask' in batch:
-    return int(batch['mask'].sum()) * distributed.count()
+    return int(batch['mask'].sum()) * processes.count()
   views = 1 if 'clip' in batch else 2
   clips = batch['clip' if 'clip' in batch else 'clip_1']
-  return views * clips.shape[0] * clips.shape[1] * distributed.count()
+  return views * clips.shape[0] * clips.shape[1] * processes.count()
 
 
 def _pictures(batch, store):

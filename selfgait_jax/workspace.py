@@ -13,7 +13,8 @@ import uuid
 import jax
 from absl import logging
 
-from selfgait_jax import distributed, errors, metrics, runs
+from selfgait_jax import errors, metrics, runs
+from selfgait_jax.machine import processes
 
 SEEN_SECONDS = 60  # that a network file system may take to show a file
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -26,8 +27,8 @@ def claim(workdir: pathlib.Path):
   Process 0 does both; the others must see what it wrote.
   """
   with contextlib.ExitStack() as held:
-    mark = distributed.from_first(lambda: _lock(workdir, held))
-    if not distributed.is_first():
+    mark = processes.from_first(lambda: _lock(workdir, held))
+    if not processes.is_first():
       _expect_shared(workdir, mark)
     try:
       yield
@@ -76,7 +77,7 @@ def _expect_shared(workdir, mark):
     if time.monotonic() > deadline:
       raise errors.UserError(
         f'expected {workdir} to be one folder for all processes, found that '
-        f'process {distributed.index()} does not see what process 0 wrote '
+        f'process {processes.index()} does not see what process 0 wrote '
         'there; give a --workdir that all machines share'
       )
     time.sleep(0.5)
@@ -87,8 +88,8 @@ def record(config, workdir: pathlib.Path) -> None:
 
   Raises UserError if the processes were started for different ones.
   """
-  distributed.expect_same('config', runs.shared_settings(config))
-  if not distributed.is_first():
+  processes.expect_same('config', runs.shared_settings(config))
+  if not processes.is_first():
     return
   facts = {
     'config': json.loads(config.to_json_best_effort()),
@@ -110,7 +111,7 @@ def record(config, workdir: pathlib.Path) -> None:
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
-    distributed.count(), facts['config_hash'], config.seed,
+    processes.count(), facts['config_hash'], config.seed,
   )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def quiet(record: python_logging.LogRecord) -> bool:
   raises besides) and what process 0 says already.
   """
   small = record.levelno <= python_logging.INFO
-  if small and (not distributed.is_first() or 'jax/_src' in record.pathname):
+  if small and (not processes.is_first() or 'jax/_src' in record.pathname):
     return False
   return not any(name in record.pathname for name in ('orbax', 'asyncio'))
 
@@ -145,6 +146,6 @@ class ElapsedFormatter(python_logging.Formatter):
     text = f'{metrics.clock(record.created - self._start)} '
     if record.levelno > python_logging.INFO:
       text += f'{record.levelname}: '
-    if not distributed.is_first():
-      text += f'process {distributed.index()}: '
+    if not processes.is_first():
+      text += f'process {processes.index()}: '
     return text + record.getMessage()

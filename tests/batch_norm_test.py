@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from selfgait_jax import sharding
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import layers
 
 MASK = np.arange(5) < np.array([1, 5, 3, 4])[:, None]

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from selfgait_jax import errors, sharding
+from selfgait_jax import errors
+from selfgait_jax.machine import sharding
 
 
 @pytest.mark.parametrize(

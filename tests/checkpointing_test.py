@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, errors, manifests, sharding
+from selfgait_jax import checkpointing, errors, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 

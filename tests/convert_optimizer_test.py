@@ -7,7 +7,7 @@ import pytest
 import state_dicts
 
 from configs import default
-from selfgait_jax import checkpointing, errors, manifests, sharding
+from selfgait_jax import checkpointing, errors, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.convert import (
@@ -18,6 +18,7 @@ from selfgait_jax.convert import (
   optimizer,
   sections,
 )
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 

@@ -10,9 +10,10 @@ import pytest
 import small_run
 
 from configs import synthetic
-from selfgait_jax import checkpointing, manifests, sharding
+from selfgait_jax import checkpointing, manifests
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 # Everything that a resumed run could get wrong: two kinds of steps, windows

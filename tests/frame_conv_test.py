@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from selfgait_jax import sharding
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import frame_conv
 from selfgait_jax.models.frame_conv import FrameConv, convolve
 

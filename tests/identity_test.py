@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, embedding, retrieval, sharding, train
+from selfgait_jax import checkpointing, embedding, retrieval, train
 from selfgait_jax.data import sequences, walkers
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 TRAIN, TEST, FRAMES = 12, 6, 12

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from selfgait_jax import distributed, errors, joining, sharding
+from selfgait_jax import errors
+from selfgait_jax.machine import cluster, processes, sharding
 
 HAND = {
   'JAX_COORDINATOR_ADDRESS': '10.0.0.1:1234',
@@ -37,25 +38,25 @@ def join(monkeypatch):
 
   def join(mode, variables=(), size=0):
     joined = []
-    for name in joining.VARIABLES:
+    for name in cluster.VARIABLES:
       monkeypatch.delenv(name, raising=False)
     for name, value in dict(variables).items():
       monkeypatch.setenv(name, value)
-    clusters = joining.clusters.ClusterEnv
+    clusters = cluster.clusters.ClusterEnv
     monkeypatch.setattr(clusters, '_cluster_types', [FakeCluster(size)])
     monkeypatch.setattr(
-      joining.jax.distributed,
+      cluster.jax.distributed,
       'initialize',
       lambda **arguments: joined.append(arguments),
     )
-    monkeypatch.setattr(joining.jax.config, 'update', lambda *_: None)
-    monkeypatch.setattr(joining, '_say_if_aborted', lambda words: None)
-    joining.join(mode)
+    monkeypatch.setattr(cluster.jax.config, 'update', lambda *_: None)
+    monkeypatch.setattr(cluster, '_say_if_aborted', lambda words: None)
+    cluster.join(mode)
     if not joined:
       return None
     (arguments,) = joined
     seconds = arguments.pop('heartbeat_timeout_seconds')
-    assert seconds == distributed.SILENT_SECONDS
+    assert seconds == processes.SILENT_SECONDS
     assert arguments.pop('initialization_timeout') == 300
     return arguments
 
@@ -128,8 +129,8 @@ def test_processes_share_the_cores(
   cores, machines, batches, devices, monkeypatch
 ):
   asked = {}
-  monkeypatch.setattr(distributed, 'hosts', lambda: tuple(machines))
-  monkeypatch.setattr(distributed, 'share', lambda mine: list(cores))
+  monkeypatch.setattr(processes, 'hosts', lambda: tuple(machines))
+  monkeypatch.setattr(processes, 'share', lambda mine: list(cores))
   monkeypatch.delenv('XLA_FLAGS', raising=False)
   monkeypatch.delenv('JAX_NUM_CPU_DEVICES', raising=False)
   monkeypatch.setattr(sharding.jax.config, 'update', asked.__setitem__)
@@ -138,8 +139,8 @@ def test_processes_share_the_cores(
 
 
 def test_processes_that_were_started_differently(monkeypatch):
-  monkeypatch.setattr(distributed, 'share', lambda mine: [mine, mine, 'other'])
+  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine, 'other'])
   with pytest.raises(errors.UserError, match='same config.*process 2 and this'):
-    distributed.expect_same('config', 'this')
-  monkeypatch.setattr(distributed, 'share', lambda mine: [mine, mine])
-  distributed.expect_same('config', 'this')
+    processes.expect_same('config', 'this')
+  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine])
+  processes.expect_same('config', 'this')

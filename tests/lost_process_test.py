@@ -7,7 +7,7 @@ import pytest
 import small_run
 import together
 
-from selfgait_jax import distributed, team
+from selfgait_jax.machine import lockstep, processes
 
 SETTINGS = (
   'stages=pretrain',
@@ -112,7 +112,7 @@ def test_slow_one_is_named_and_a_second_run_kept_out(packed_file, tmp_path):
 
   before = together.logged(tmp_path)
   both[1].send_signal(signal.SIGSTOP)
-  time.sleep(team.STALL_SECONDS + 2)
+  time.sleep(lockstep.STALL_SECONDS + 2)
   both[1].send_signal(signal.SIGCONT)
   together.wait_until(lambda: together.logged(tmp_path) >= before + 6, both)
   for process in both:
@@ -122,7 +122,7 @@ def test_slow_one_is_named_and_a_second_run_kept_out(packed_file, tmp_path):
   (line,) = [x for x in words.splitlines() if 'made the others wait' in x]
   assert 'WARNING' in line and 'process 1 on' in line
   seconds = float(line.split('wait for ')[1].split(' s')[0])
-  assert team.STALL_SECONDS < seconds < team.STALL_SECONDS + 5
+  assert lockstep.STALL_SECONDS < seconds < lockstep.STALL_SECONDS + 5
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_batch_that_they_cannot_share(packed_file, tmp_path):
 
 def _longest():
   """Seconds in which the others end, and a machine's hesitation."""
-  return distributed.SILENT_SECONDS + distributed.LEAVE_SECONDS + 15
+  return processes.SILENT_SECONDS + processes.LEAVE_SECONDS + 15
 
 
 def _assert_says_one_is_lost(end):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from configs import default, synthetic
-from selfgait_jax import embedding, sharding
+from selfgait_jax import embedding
 from selfgait_jax.data import sequences
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory, layers
 
 COUNTS = {

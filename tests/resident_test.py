@@ -11,8 +11,9 @@ import pytest
 import small_run
 
 from configs import default
-from selfgait_jax import errors, losses, sharding, watch
+from selfgait_jax import errors, losses, watch
 from selfgait_jax.data import input_pipeline, resident, sequences, splits
+from selfgait_jax.machine import sharding
 
 UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
 BATCH, FRAMES = 12, 6

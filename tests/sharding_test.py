@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import errors, sharding, steps
+from selfgait_jax import errors, steps
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
+from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 
 # float32 sums in another order, measured after three steps relative to the

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from selfgait_jax import losses, sharding
+from selfgait_jax import losses
+from selfgait_jax.machine import sharding
 
 MARGIN = 2.0
 

@@ -6,7 +6,8 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import datasets, staging, synthetic, tensorflow_import
+from selfgait_jax.data import datasets, staging, synthetic
+from selfgait_jax.machine import tensorflow_import
 
 tf = tensorflow_import.import_tensorflow(
   'a TFDS data directory', 'set config.data.packed_file'

@@ -6,7 +6,8 @@ import concurrent.futures
 
 import numpy as np
 
-from selfgait_jax.data import resident, tensorflow_import
+from selfgait_jax.data import resident
+from selfgait_jax.machine import tensorflow_import
 
 
 def thread_batches(make, steps, workers, ahead):

@@ -3,8 +3,8 @@
 import functools
 from collections.abc import Callable
 
-from selfgait_jax import distributed
 from selfgait_jax.data import loading, splits
+from selfgait_jax.machine import processes
 
 
 def loader(config) -> Callable:
@@ -16,10 +16,10 @@ def loader(config) -> Callable:
   @functools.cache
   def read(subjects):
     # Rendered once; without shared folders then once a machine, under a lock.
-    distributed.from_first(lambda: loading.render(config))
+    processes.from_first(lambda: loading.render(config))
     found = loading.load(config, subjects)
-    if distributed.count() > 1:  # the fingerprint takes its time
-      distributed.expect_same('data', found.fingerprint)
+    if processes.count() > 1:  # the fingerprint takes its time
+      processes.expect_same('data', found.fingerprint)
     return found
 
   return functools.cache(

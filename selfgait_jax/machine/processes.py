@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 import jax
 from jax._src import distributed as runtime  # its client is not public
 
-from selfgait_jax import errors, interruption
+from selfgait_jax import errors
+from selfgait_jax.machine import signals
 
 # A process that has not been heard of for so long is lost, and the others end.
 # On CPU a killed one is noticed at once, by its closed connections.
@@ -149,7 +150,7 @@ def fail(error: BaseException) -> NoReturn:
 
 def stop(words: str, status: int) -> NoReturn:
   """The end of a process that was asked to; from any thread."""
-  interruption.say(name() + words)
+  signals.say(name() + words)
   # As a thread: process 0 may be stopped, too, and not answer.
   telling = threading.Thread(target=_tell, args=(words, True), daemon=True)
   telling.start()

@@ -10,7 +10,8 @@ from absl import logging
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from selfgait_jax import distributed, errors
+from selfgait_jax import errors
+from selfgait_jax.machine import processes
 
 HELD_SHARE = 0.5  # of free memory; the rest is for the step
 
@@ -28,7 +29,7 @@ def use_all_cores(batches: Iterable[int] = ()) -> None:
     batches: sizes that the devices must share equally; there are so many
       devices as that allows.
   """
-  told = zip(distributed.hosts(), distributed.share(cores()), strict=True)
+  told = zip(processes.hosts(), processes.share(cores()), strict=True)
   places = [{(host, core) for core in mine} for host, mine in told]
   # A process's part of the cores that it may use with others; the smallest is
   # everybody's.
@@ -39,8 +40,8 @@ def use_all_cores(batches: Iterable[int] = ()) -> None:
   flags = os.environ.get('XLA_FLAGS', '')
   given = 'xla_force_host_platform_device_count' in flags
   if not given and 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    common, processes = math.gcd(*batches), len(places)
-    fits = [n for n in range(1, share + 1) if common % (n * processes) == 0]
+    common = math.gcd(*batches)
+    fits = [n for n in range(1, share + 1) if common % (n * len(places)) == 0]
     jax.config.update('jax_num_cpu_devices', max(fits, default=1))
 
 

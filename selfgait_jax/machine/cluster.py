@@ -9,7 +9,8 @@ import socket
 import jax
 from jax._src import clusters  # there is no public way to ask for a cluster
 
-from selfgait_jax import distributed, errors
+from selfgait_jax import errors
+from selfgait_jax.machine import processes
 
 JOIN_SECONDS = 300  # for all processes to start
 VARIABLES = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
@@ -50,18 +51,18 @@ def join(mode: str) -> None:
     jax.distributed.initialize(
       **given,
       initialization_timeout=JOIN_SECONDS,
-      heartbeat_timeout_seconds=distributed.SILENT_SECONDS,
+      heartbeat_timeout_seconds=processes.SILENT_SECONDS,
     )
   except Exception as error:  # of several types, each cluster has its own
     raise errors.UserError(
       f'expected to join the other processes within {JOIN_SECONDS} s, found '
-      f'{distributed.first_line(error)}; {_CHECK}'
+      f'{processes.first_line(error)}; {_CHECK}'
     ) from error
   _say_if_aborted(
-    f'{distributed.name()}expected all {distributed.count()} processes to go '
+    f'{processes.name()}expected all {processes.count()} processes to go '
     'on, found this one aborted, most often because another ended or was not '
-    f'heard of for {distributed.SILENT_SECONDS} s (the lines above say more); '
-    f'{distributed.AGAIN}'
+    f'heard of for {processes.SILENT_SECONDS} s (the lines above say more); '
+    f'{processes.AGAIN}'
   )
 
 
@@ -96,7 +97,7 @@ def _cluster_size() -> int:
   except Exception as error:  # of several types, each cluster has its own
     raise errors.UserError(
       'expected to hear from the cluster how many processes there are, found '
-      f'{distributed.first_line(error)}; set {", ".join(VARIABLES)} or '
+      f'{processes.first_line(error)}; set {", ".join(VARIABLES)} or '
       'config.distributed=off'
     ) from error
   return 1

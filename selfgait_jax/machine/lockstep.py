@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import distributed, sharding
+from selfgait_jax.machine import processes, sharding
 
 STALL_SECONDS = 2.0  # by which one process is later than all others
 _BEAT = 0.25  # seconds
@@ -22,12 +22,12 @@ class Team:
   """The processes that share a mesh."""
 
   def __init__(self, mesh):
-    self._alone = distributed.count() == 1
+    self._alone = processes.count() == 1
     if self._alone:
       return
     self._mesh, self._gather = mesh, sharding.compile_gather(mesh)
     self._owners = [device.process_index for device in mesh.devices]
-    self._hosts, self._pulse = distributed.hosts(), _Pulse()
+    self._hosts, self._pulse = processes.hosts(), _Pulse()
     self._fetching, self._before = 0.0, None
 
   def timed(self, batches: Iterable) -> Iterator:
@@ -72,7 +72,7 @@ class Team:
     by_process = dict(zip(self._owners, late, strict=True))
     *_, second, slowest = sorted(by_process, key=by_process.get)
     seconds = by_process[slowest] - by_process[second]
-    if seconds > STALL_SECONDS and distributed.is_first():
+    if seconds > STALL_SECONDS and processes.is_first():
       logging.warning(
         'step %d: process %d on %s made the others wait for %.1f s (its batch '
         'came late or it stood still)',
