@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import ml_collections
 import numpy as np
 
-from selfgait_jax import checkpointing, embedding, errors
+from selfgait_jax import embedding, errors
 from selfgait_jax.data import sequences
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing
 
 
 class Embedder:

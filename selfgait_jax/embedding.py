@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors, metrics
+from selfgait_jax import errors
 from selfgait_jax.data import input_pipeline
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, sharding
 from selfgait_jax.models import pixels
+from selfgait_jax.run import metrics
 
 
 def make_embedder(

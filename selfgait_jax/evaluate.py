@@ -7,22 +7,11 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import (
-  checkpointing,
-  errors,
-  gei,
-  manifests,
-  metrics,
-  probes,
-  report,
-  runs,
-  scores,
-  submission,
-  tables,
-)
+from selfgait_jax import errors, gei, probes, report, scores, submission, tables
 from selfgait_jax.data import loading, sampler
 from selfgait_jax.machine import processes, sharding
 from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing, identity, manifests, metrics
 
 
 def evaluate(config, workdir: pathlib.Path, load) -> dict:
@@ -73,7 +62,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
   }
-  runs.write_json(workdir / 'results.json', results)
+  identity.write_json(workdir / 'results.json', results)
   main = list(rows)[-1]
   logging.info('%s\n%s', main, tables.per_view_table(rows[main]))
   logging.info('\n%s', tables.rank1_table(list(rows.items())))
@@ -84,12 +73,12 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
 
 def _sources(config, workdir):
   """{stage name or 'init_from': checkpoint folder} to evaluate."""
-  training = [s for s in runs.STAGES if s in config.stages.split(',')]
+  training = [s for s in identity.STAGES if s in config.stages.split(',')]
   if config.init_from and not training:
     return {'init_from': config.init_from}
   found = {
     s: str(workdir / s)
-    for s in runs.STAGES
+    for s in identity.STAGES
     if checkpointing.complete_steps(workdir / s / 'checkpoints')
   }
   if not found:
@@ -169,9 +158,9 @@ def _results(config, rows, test):
       or config.data.partition,
       'fingerprint': test.fingerprint,
     },
-    'config_hash': runs.config_hash(config),
+    'config_hash': identity.config_hash(config),
     'seed': config.seed,
-    'versions': runs.versions(),
+    'versions': identity.versions(),
     'device': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
   }
 
@@ -179,7 +168,7 @@ def _results(config, rows, test):
 def _write_report(config, workdir, results, rows, test):
   curves = {
     s: metrics.read_curves(workdir / s)
-    for s in runs.STAGES
+    for s in identity.STAGES
     if (workdir / s).is_dir()
   }
   report.write(

@@ -20,12 +20,11 @@ from selfgait_jax import (
   held_out,
   scores,
   train,
-  transfer,
   validate,
-  workspace,
 )
 from selfgait_jax.data import sides
 from selfgait_jax.machine import cluster, processes, sharding
+from selfgait_jax.run import transfer, workspace
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True

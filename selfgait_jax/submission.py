@@ -5,9 +5,10 @@ import pathlib
 import numpy as np
 from absl import logging
 
-from selfgait_jax import reranking, retrieval, runs
+from selfgait_jax import reranking, retrieval
 from selfgait_jax.data import datasets
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.run import identity
 
 FILE = 'GREW_submission.csv'
 RANKS = 20
@@ -54,7 +55,7 @@ def write(
   for video, row in zip(sequences.views[is_probe], names, strict=True):
     lines.append([video, *map(str, row)])
   text = ''.join(f'{",".join(line)}\n' for line in lines)
-  runs.write_text(workdir / FILE, text)
+  identity.write_text(workdir / FILE, text)
   logging.info('%d probes of GREW: %s', is_probe.sum(), workdir / FILE)
 
 

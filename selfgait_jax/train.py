@@ -9,23 +9,20 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import (
-  checkpointing,
-  errors,
-  manifests,
-  metrics,
-  placement,
-  runs,
-  steps,
-  transfer,
-  watch,
-)
+from selfgait_jax import errors, placement, steps, watch
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import lockstep, processes, sharding, signals
 from selfgait_jax.models import factory
+from selfgait_jax.run import (
+  checkpointing,
+  identity,
+  manifests,
+  metrics,
+  transfer,
+)
 
 
 def train(
@@ -57,7 +54,7 @@ def train(
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
-    runs.write_json(directory / 'subset.json', subset.names)
+    identity.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
   place, take, store = placement.make_placement(config, sequences, subset, mesh)
@@ -158,7 +155,7 @@ def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
 
 
 def _stages(config):
-  return [name for name in runs.STAGES if name in config.stages.split(',')]
+  return [name for name in identity.STAGES if name in config.stages.split(',')]
 
 
 def _batch(stage):

@@ -2,8 +2,9 @@
 
 import math
 
-from selfgait_jax import allowed, errors, protocols, runs, steps
+from selfgait_jax import allowed, errors, protocols, steps
 from selfgait_jax.models import factory
+from selfgait_jax.run import identity
 
 
 def check_values(config) -> None:
@@ -22,7 +23,7 @@ def check(config) -> None:
   _check_rows(config.augment)
   stages = config.stages.split(',')
   for name in stages:
-    _expect('stages', name, (*runs.STAGES, 'evaluate'))
+    _expect('stages', name, (*identity.STAGES, 'evaluate'))
     if name != 'evaluate':
       _check_stage(config, name, stages)
 
@@ -118,8 +119,8 @@ def _check_stage(config, name, stages):
   for key, bounds in allowed.STAGE_RANGES.items():
     if key in stage:
       _expect_between(prefix + key, stage[key], bounds)
-  if stage.init and stage.init not in runs.STAGES:
-    _expect(prefix + 'init', stage.init, ('', *runs.STAGES))
+  if stage.init and stage.init not in identity.STAGES:
+    _expect(prefix + 'init', stage.init, ('', *identity.STAGES))
   if stage.init in stages and stages.index(stage.init) > stages.index(name):
     raise errors.UserError(
       f'expected stage {stage.init} before {name}, which starts from it, found '

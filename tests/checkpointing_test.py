@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, errors, manifests
+from selfgait_jax import errors
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing, manifests
 
 
 @pytest.fixture(scope='module')

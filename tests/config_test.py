@@ -9,8 +9,9 @@ import re
 import pytest
 
 from configs import casiab, default, gait3d, grew, oumvlp, synthetic
-from selfgait_jax import errors, runs, validate
+from selfgait_jax import errors, validate
 from selfgait_jax.models import factory
+from selfgait_jax.run import identity
 from selfgait_jax.settings import networks
 
 PACKAGE = pathlib.Path(validate.__file__).parent
@@ -19,7 +20,7 @@ MODULES = (casiab, oumvlp, gait3d, grew, synthetic)
 ALIASES = {
   'augment': {'settings'},
   'eval': {'evaluation'},
-  **dict.fromkeys(runs.STAGES, {'stage'}),
+  **dict.fromkeys(identity.STAGES, {'stage'}),
 }
 # What a ConfigDict, or its dictionary, offers besides keys.
 METHODS = {
@@ -51,7 +52,7 @@ def test_every_recipe_is_possible(module):
     expected = default.get_config()
     expected.model = getattr(networks, config.model.name)()
     assert list(_leaves(config)) == list(_leaves(expected))
-    for stage in (config[s] for s in runs.STAGES if s in config.stages):
+    for stage in (config[s] for s in identity.STAGES if s in config.stages):
       assert all(0 < fall < stage.steps for fall in stage.milestones), name
 
 

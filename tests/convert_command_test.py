@@ -7,8 +7,9 @@ import pytest
 import safetensors.numpy
 import state_dicts
 
-from selfgait_jax import checkpointing, errors
+from selfgait_jax import errors
 from selfgait_jax.convert import conversion, files, recognise
+from selfgait_jax.run import checkpointing
 
 
 @pytest.mark.parametrize('case', state_dicts.CASES)

@@ -6,9 +6,9 @@ import numpy as np
 import safetensors.numpy
 import state_dicts
 
-from selfgait_jax import manifests
 from selfgait_jax.convert import conversion, files, folder
 from selfgait_jax.models import factory
+from selfgait_jax.run import manifests
 
 
 def test_export_refuses_what_it_cannot_write(convert, make_file, tmp_path):

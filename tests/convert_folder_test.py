@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import small_run
 
-from selfgait_jax import checkpointing, errors, manifests
+from selfgait_jax import errors
 from selfgait_jax.convert import folder
+from selfgait_jax.run import checkpointing, manifests
 
 SCRIPT = small_run.ROOT / 'scripts' / 'convert_checkpoint.py'
 

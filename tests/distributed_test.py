@@ -9,7 +9,7 @@ import pytest
 import small_run
 import together
 
-from selfgait_jax import checkpointing, metrics
+from selfgait_jax.run import checkpointing, metrics
 
 # float32 sums in another order, after ten steps: relative to the largest value
 # of a tensor and its siblings; statistics or triplets of one device's share

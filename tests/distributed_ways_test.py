@@ -6,7 +6,7 @@ import pytest
 import small_run
 import together
 
-from selfgait_jax import metrics
+from selfgait_jax.run import metrics
 
 GAITSET = (
   '--config=configs/synthetic.py:gaitset',

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, embedding, retrieval, train
+from selfgait_jax import embedding, retrieval, train
 from selfgait_jax.data import sequences, walkers
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing
 
 TRAIN, TEST, FRAMES = 12, 6, 12
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import checkpointing, errors, main, manifests, transfer
+from selfgait_jax import errors, main
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing, manifests, transfer
 from selfgait_jax.settings import networks
 
 SMALL = {'widths': (4, 4, 8, 8), 'bins': (4,), 'embedding_dim': 8}

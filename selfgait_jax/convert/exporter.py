@@ -8,9 +8,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
-from selfgait_jax import checkpointing, errors
+from selfgait_jax import errors
 from selfgait_jax.convert import conversion, files, optimizer, recognise
 from selfgait_jax.convert.sections import TABLES
+from selfgait_jax.run import checkpointing
 
 # What each program trains with, for a file without an optimiser's state.
 _SELFGAIT_SGD = {'name': 'sgd', 'lr': 0.03, 'weight_decay': 4e-4}

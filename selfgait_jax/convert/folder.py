@@ -8,7 +8,8 @@ import shutil
 import jax
 import orbax.checkpoint as ocp
 
-from selfgait_jax import checkpointing, errors
+from selfgait_jax import errors
+from selfgait_jax.run import checkpointing
 
 # A name that no reader takes for a checkpoint's.
 PARTIAL = '.converting'

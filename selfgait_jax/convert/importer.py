@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from selfgait_jax import __version__, errors, manifests
+from selfgait_jax import __version__, errors
 from selfgait_jax.convert import (
   conversion,
   difference,
@@ -20,6 +20,7 @@ from selfgait_jax.convert import (
   sections,
 )
 from selfgait_jax.models import factory
+from selfgait_jax.run import manifests
 
 # How the programs write the iteration into a file's name.
 _NAMED = re.compile(r'model_(\d+)|.*-(\d{5,})(-encoder)?')

@@ -6,7 +6,8 @@ import ml_collections
 from absl import logging
 from flax import traverse_util
 
-from selfgait_jax import checkpointing, errors, manifests
+from selfgait_jax import errors
+from selfgait_jax.run import checkpointing, manifests
 
 # Settings that another head may differ in; the trunk must be the same.
 HEAD_SETTINGS = (

@@ -8,8 +8,8 @@ import time
 import numpy as np
 from absl import logging
 
-from selfgait_jax import runs
 from selfgait_jax.machine import tensorflow_import
+from selfgait_jax.run import identity
 
 
 class Writer:
@@ -140,5 +140,5 @@ def write_table(directory: pathlib.Path, params: dict) -> None:
   from clu import parameter_overview
 
   table = parameter_overview.get_parameter_overview(params, include_stats=False)
-  runs.write_text(directory / 'parameters.txt', table + '\n')
+  identity.write_text(directory / 'parameters.txt', table + '\n')
   logging.info('%s', table.splitlines()[-1])

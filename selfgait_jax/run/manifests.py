@@ -1,6 +1,7 @@
 """What a checkpoint says of itself, and whether that suits a config."""
 
-from selfgait_jax import __version__, errors, runs
+from selfgait_jax import __version__, errors
+from selfgait_jax.run import identity
 
 FORMAT = 2  # goes up when parameters are named otherwise
 # Settings of a network that change how it is computed, and no tensor.
@@ -25,7 +26,7 @@ def make_manifest(config, stage_name: str, start: str = '') -> dict:
     'data': config.data.name,
     'partition': config.data.partition,
     'seed': config.seed,
-    'config_hash': runs.config_hash(config),
+    'config_hash': identity.config_hash(config),
   }
   return describe(config.model.to_dict(), source)
 

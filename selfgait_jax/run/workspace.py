@@ -13,8 +13,9 @@ import uuid
 import jax
 from absl import logging
 
-from selfgait_jax import errors, metrics, runs
+from selfgait_jax import errors
 from selfgait_jax.machine import processes
+from selfgait_jax.run import identity, metrics
 
 SEEN_SECONDS = 60  # that a network file system may take to show a file
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -88,13 +89,13 @@ def record(config, workdir: pathlib.Path) -> None:
 
   Raises UserError if the processes were started for different ones.
   """
-  processes.expect_same('config', runs.shared_settings(config))
+  processes.expect_same('config', identity.shared_settings(config))
   if not processes.is_first():
     return
   facts = {
     'config': json.loads(config.to_json_best_effort()),
-    'config_hash': runs.config_hash(config),
-    'versions': runs.versions(),
+    'config_hash': identity.config_hash(config),
+    'versions': identity.versions(),
   }
   path = workdir / 'config.json'
   try:
@@ -107,7 +108,7 @@ def record(config, workdir: pathlib.Path) -> None:
       'under it is kept as it is, and results.json says which',
       workdir, before['config_hash'], facts['config_hash'],
     )  # fmt: skip
-  runs.write_json(path, facts)
+  identity.write_json(path, facts)
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
