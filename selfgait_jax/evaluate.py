@@ -9,7 +9,7 @@ from absl import logging
 
 from selfgait_jax import errors, gei, probes, report, scores, submission, tables
 from selfgait_jax.data import loading, sampler
-from selfgait_jax.machine import processes, sharding
+from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, identity, manifests, metrics
 
@@ -62,7 +62,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
   }
-  identity.write_json(workdir / 'results.json', results)
+  files.write_json(workdir / 'results.json', results)
   main = list(rows)[-1]
   logging.info('%s\n%s', main, tables.per_view_table(rows[main]))
   logging.info('\n%s', tables.rank1_table(list(rows.items())))

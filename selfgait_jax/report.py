@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from selfgait_jax import figures, protocols, tables
-from selfgait_jax.run import identity
+from selfgait_jax.machine import files
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto;
@@ -79,7 +79,7 @@ def write(
     _settings(config),
   ]
   title = f'selfgait_jax: {results.get("data", {}).get("name", "run")}'
-  identity.write_text(
+  files.write_text(
     pathlib.Path(path),
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width">'

@@ -8,7 +8,7 @@ from absl import logging
 from selfgait_jax import reranking, retrieval
 from selfgait_jax.data import datasets
 from selfgait_jax.data.sequences import SequenceSet
-from selfgait_jax.run import identity
+from selfgait_jax.machine import files
 
 FILE = 'GREW_submission.csv'
 RANKS = 20
@@ -55,7 +55,7 @@ def write(
   for video, row in zip(sequences.views[is_probe], names, strict=True):
     lines.append([video, *map(str, row)])
   text = ''.join(f'{",".join(line)}\n' for line in lines)
-  identity.write_text(workdir / FILE, text)
+  files.write_text(workdir / FILE, text)
   logging.info('%d probes of GREW: %s', is_probe.sum(), workdir / FILE)
 
 

@@ -14,7 +14,7 @@ from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
 from selfgait_jax.data import input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
-from selfgait_jax.machine import lockstep, processes, sharding, signals
+from selfgait_jax.machine import files, lockstep, processes, sharding, signals
 from selfgait_jax.models import factory
 from selfgait_jax.run import (
   checkpointing,
@@ -54,7 +54,7 @@ def train(
   subset = splits.training_rows(sequences, config, stage)
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
-    identity.write_json(directory / 'subset.json', subset.names)
+    files.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
   place, take, store = placement.make_placement(config, sequences, subset, mesh)

@@ -16,7 +16,7 @@ from absl import logging
 
 from selfgait_jax import errors
 from selfgait_jax.data import processes, staging
-from selfgait_jax.run import identity
+from selfgait_jax.machine import files
 
 REFUSED = 'refused.json'  # in DATA_DIR: files left out and why, by data set
 SUMMARY = 'summary.json'
@@ -143,7 +143,7 @@ def _make(source, home, data_dir, workers, report):
     'refused_count': len(refused),
     'seconds': round(time.monotonic() - start, 1),
   }
-  identity.write_json(home / SUMMARY, summary)
+  files.write_json(home / SUMMARY, summary)
   for leftover in (folder, home / 'downloads'):
     shutil.rmtree(leftover)
   return summary
@@ -212,7 +212,7 @@ def _forget(home, keep):
 def _write_refused(data_dir, name, refused):
   everything = _all_refused(data_dir)
   everything[name] = [{'file': f, 'reason': reason} for f, reason in refused]
-  identity.write_json(data_dir / REFUSED, everything)
+  files.write_json(data_dir / REFUSED, everything)
 
 
 def _all_refused(data_dir):

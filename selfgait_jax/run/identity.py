@@ -3,8 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import os
-import pathlib
 
 from selfgait_jax import __version__
 
@@ -37,15 +35,3 @@ def versions() -> dict[str, str]:
   names = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
   found = {name: importlib.metadata.version(name) for name in names}
   return {'selfgait_jax': __version__} | found
-
-
-def write_json(path: pathlib.Path, content) -> None:
-  """As `write_text`."""
-  write_text(path, json.dumps(content, indent=1))
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-  """Whole or not at all: a kill leaves the file as it was."""
-  partial = path.with_name(path.name + '.partial')
-  partial.write_text(text, encoding='utf-8')
-  os.replace(partial, path)

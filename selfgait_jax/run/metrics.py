@@ -8,8 +8,7 @@ import time
 import numpy as np
 from absl import logging
 
-from selfgait_jax.machine import tensorflow_import
-from selfgait_jax.run import identity
+from selfgait_jax.machine import files, tensorflow_import
 
 
 class Writer:
@@ -140,5 +139,5 @@ def write_table(directory: pathlib.Path, params: dict) -> None:
   from clu import parameter_overview
 
   table = parameter_overview.get_parameter_overview(params, include_stats=False)
-  identity.write_text(directory / 'parameters.txt', table + '\n')
+  files.write_text(directory / 'parameters.txt', table + '\n')
   logging.info('%s', table.splitlines()[-1])

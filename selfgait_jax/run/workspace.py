@@ -14,7 +14,7 @@ import jax
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.machine import processes
+from selfgait_jax.machine import files, processes
 from selfgait_jax.run import identity, metrics
 
 SEEN_SECONDS = 60  # that a network file system may take to show a file
@@ -108,7 +108,7 @@ def record(config, workdir: pathlib.Path) -> None:
       'under it is kept as it is, and results.json says which',
       workdir, before['config_hash'], facts['config_hash'],
     )  # fmt: skip
-  identity.write_json(path, facts)
+  files.write_json(path, facts)
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
