@@ -12,11 +12,12 @@ import benchmark_steps
 import jax
 import numpy as np
 
-from selfgait_jax import allowed, placement
+from selfgait_jax import placement
 from selfgait_jax.data import datasets, input_pipeline, loading, splits
 from selfgait_jax.machine import sharding
+from selfgait_jax.settings import choices
 
-LOADERS = allowed.CHOICES['data.loader']
+LOADERS = choices.CHOICES['data.loader']
 
 
 def input_options(parser):

@@ -13,18 +13,11 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from selfgait_jax import (
-  command_line,
-  errors,
-  evaluate,
-  held_out,
-  scores,
-  train,
-  validate,
-)
+from selfgait_jax import errors, evaluate, held_out, scores, train
 from selfgait_jax.data import sides
 from selfgait_jax.machine import cluster, processes, sharding
 from selfgait_jax.run import transfer, workspace
+from selfgait_jax.settings import command_line, validate
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True

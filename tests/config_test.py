@@ -9,10 +9,10 @@ import re
 import pytest
 
 from configs import casiab, default, gait3d, grew, oumvlp, synthetic
-from selfgait_jax import errors, validate
+from selfgait_jax import errors
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
-from selfgait_jax.settings import networks
+from selfgait_jax.settings import networks, validate
 
 PACKAGE = pathlib.Path(validate.__file__).parent
 MODULES = (casiab, oumvlp, gait3d, grew, synthetic)

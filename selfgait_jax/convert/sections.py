@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 
-from selfgait_jax import errors, validate
+from selfgait_jax import errors
 from selfgait_jax.convert import (
   deepgaitv2,
   gaitbase,
@@ -15,7 +15,7 @@ from selfgait_jax.convert import (
   recognise,
   selfgait,
 )
-from selfgait_jax.settings import networks
+from selfgait_jax.settings import networks, validate
 
 # recognise.KINDS: the module with its `rules` and `settings`.
 TABLES = {

@@ -2,16 +2,17 @@
 
 import math
 
-from selfgait_jax import allowed, errors, protocols, steps
+from selfgait_jax import errors, protocols, steps
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
+from selfgait_jax.settings import choices
 
 
 def check_values(config) -> None:
   """Raises UserError naming the first key whose value alone cannot be right."""
-  for key, choices in allowed.CHOICES.items():
-    _expect(key, _get(config, key), choices)
-  for key, bounds in allowed.RANGES.items():
+  for key, allowed in choices.CHOICES.items():
+    _expect(key, _get(config, key), allowed)
+  for key, bounds in choices.RANGES.items():
     _expect_between(key, _get(config, key), bounds)
   check_model(config.model)
 
@@ -55,10 +56,10 @@ def _check_protocol(config):
 
 def check_model(model) -> None:
   """Raises UserError naming the first setting of a network that is wrong."""
-  for key, choices in allowed.MODEL_CHOICES.items():
+  for key, allowed in choices.MODEL_CHOICES.items():
     if key in model:
-      _expect(f'model.{key}', model[key], choices)
-  for key, bounds in allowed.MODEL_RANGES.items():
+      _expect(f'model.{key}', model[key], allowed)
+  for key, bounds in choices.MODEL_RANGES.items():
     if key in model:
       _expect_between(f'model.{key}', model[key], bounds)
   for key, lowest in (
@@ -113,10 +114,10 @@ def _check_stage(config, name, stages):
   stage, prefix = config[name], name + '.'
   if 'pairs' not in stage:  # a supervised section lacks the other settings
     _expect(prefix + 'objective', stage.objective, ('supervised',))
-  for key, choices in allowed.STAGE_CHOICES.items():
+  for key, allowed in choices.STAGE_CHOICES.items():
     if key in stage:
-      _expect(prefix + key, stage[key], choices)
-  for key, bounds in allowed.STAGE_RANGES.items():
+      _expect(prefix + key, stage[key], allowed)
+  for key, bounds in choices.STAGE_RANGES.items():
     if key in stage:
       _expect_between(prefix + key, stage[key], bounds)
   if stage.init and stage.init not in identity.STAGES:
@@ -242,10 +243,10 @@ def _get(config, key):
   return config
 
 
-def _expect(key, found, choices):
-  if found not in choices:
+def _expect(key, found, allowed):
+  if found not in allowed:
     raise errors.UserError(
-      f'expected config.{key} to be one of {", ".join(map(repr, choices))}, '
+      f'expected config.{key} to be one of {", ".join(map(repr, allowed))}, '
       f'found {found!r}; change config.{key}'
     )
 
