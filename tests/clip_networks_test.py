@@ -11,8 +11,9 @@ import random_networks
 from random_networks import UNOPTIMISED
 
 from selfgait_jax import errors
-from selfgait_jax.models import clip_conv, factory, gaitgl
-from selfgait_jax.models.clip_conv import ClipConv
+from selfgait_jax.models import factory, gaitgl
+from selfgait_jax.models.conv import clip_conv
+from selfgait_jax.models.conv.clip_conv import ClipConv
 from selfgait_jax.settings import networks
 
 # Small, with more than one block a stage and with every kind of head.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from selfgait_jax.machine import sharding
-from selfgait_jax.models import frame_conv
-from selfgait_jax.models.frame_conv import FrameConv, convolve
+from selfgait_jax.models.conv import frame_conv
+from selfgait_jax.models.conv.frame_conv import FrameConv, convolve
 
 XAVIER = nn.initializers.glorot_uniform()
 UNOPTIMISED = {'xla_backend_optimization_level': 0}

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 
 from selfgait_jax import errors
 from selfgait_jax.models import layers, network, resnet
-from selfgait_jax.models.clip_conv import ClipConv
-from selfgait_jax.models.frame_conv import FrameConv
+from selfgait_jax.models.conv.clip_conv import ClipConv
+from selfgait_jax.models.conv.frame_conv import FrameConv
 
 # How many of the four stages look at every frame by itself.
 FRAME_STAGES = {'2d': 4, '3d': 1, 'p3d': 1}

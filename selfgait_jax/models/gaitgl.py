@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from selfgait_jax import errors
 from selfgait_jax.models import layers, network
-from selfgait_jax.models.clip_conv import ClipConv
+from selfgait_jax.models.conv.clip_conv import ClipConv
 
 # Below it the generalised mean of a row counts a feature as this much.
 LEAST = 1e-6

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models.frame_conv import FrameConv
+from selfgait_jax.models.conv.frame_conv import FrameConv
 
 # The negative slope of every leaky ReLU of the field.
 SLOPE = 0.01

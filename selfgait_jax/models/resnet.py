@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import layers
-from selfgait_jax.models.frame_conv import FrameConv
+from selfgait_jax.models.conv.frame_conv import FrameConv
 
 STRIDES = (1, 2, 2, 1)  # of the four stages
 

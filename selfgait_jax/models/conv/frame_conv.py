@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import winograd
+from selfgait_jax.models.conv import winograd
 
 WIDE = 256  # channels on either side, from which Winograd's form pays on CPU
 

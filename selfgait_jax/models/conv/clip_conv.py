@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import layers
-from selfgait_jax.models.frame_conv import convolve
+from selfgait_jax.models.conv.frame_conv import convolve
 
 
 class ClipConv(nn.Module):
