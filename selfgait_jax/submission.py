@@ -5,10 +5,11 @@ import pathlib
 import numpy as np
 from absl import logging
 
-from selfgait_jax import reranking, retrieval
+from selfgait_jax import retrieval
 from selfgait_jax.data import datasets
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import files
+from selfgait_jax.protocols import reranking
 
 FILE = 'GREW_submission.csv'
 RANKS = 20

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from selfgait_jax import errors, protocols, reranking, retrieval
+from selfgait_jax import errors, protocols, retrieval
+from selfgait_jax.protocols import reranking
 
 
 def slow(probes, gallery, k1=6, k2=6, weight=0.3):

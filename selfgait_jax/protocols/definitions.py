@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from selfgait_jax import scoring
+from selfgait_jax.protocols import counting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,12 @@ class Protocol:
     return np.flatnonzero(np.isin(conditions, wanted))
 
 
-_ONE_GALLERY = (scoring.cross_view, scoring.probe_list, scoring.whole_gallery)
-_BY_VIEW = (scoring.view_pairs, scoring.cross_view, scoring.other_cameras)
+_ONE_GALLERY = (
+  counting.cross_view,
+  counting.probe_list,
+  counting.whole_gallery,
+)
+_BY_VIEW = (counting.view_pairs, counting.cross_view, counting.other_cameras)
 
 _VIEW_PAIRS = (
   'For every pair of probe view and gallery view: the share of probes whose '
@@ -108,7 +112,7 @@ PROTOCOLS = {
         'bg': ('bg-01', 'bg-02'),
         'cl': ('cl-01', 'cl-02'),
       },
-      score=scoring.view_pairs,
+      score=counting.view_pairs,
       gallery_required=True,
       definition='CASIA-B. Gallery nm-01 to nm-04; probes nm-05 and nm-06 '
       '(nm), bg-01 and bg-02 (bg), cl-01 and cl-02 (cl). ' + _VIEW_PAIRS,
@@ -118,7 +122,7 @@ PROTOCOLS = {
       version=1,
       gallery=('01',),
       probes={'all': ('00',)},
-      score=scoring.view_pairs,
+      score=counting.view_pairs,
       gallery_required=False,
       definition='OU-MVLP. Gallery 01; probes 00. ' + _VIEW_PAIRS,
     ),
@@ -127,7 +131,7 @@ PROTOCOLS = {
       version=1,
       gallery=('nm-02', 'bg-02', 'cl-02'),
       probes={'nm': ('nm-01',), 'bg': ('bg-01',), 'cl': ('cl-01',)},
-      score=scoring.cross_view,
+      score=counting.cross_view,
       gallery_required=True,
       definition='CASIA-B, cross-view gallery. Gallery nm-02, bg-02 and '
       'cl-02; probes nm-01 (nm), bg-01 (bg), cl-01 (cl). ' + _CROSS_VIEW,
@@ -137,7 +141,7 @@ PROTOCOLS = {
       version=1,
       gallery=('01',),
       probes={'all': ('00',)},
-      score=scoring.cross_view,
+      score=counting.cross_view,
       gallery_required=False,
       definition='OU-MVLP, cross-view gallery. Gallery 01; probes 00. '
       + _CROSS_VIEW,
@@ -147,7 +151,7 @@ PROTOCOLS = {
       version=1,
       gallery=(),
       probes={'all': ()},
-      score=scoring.probe_list,
+      score=counting.probe_list,
       gallery_required=False,
       definition='Gait3D. Probes are those of the published list, by name '
       'subject-condition-view; all other sequences are gallery, whatever '
@@ -161,7 +165,7 @@ PROTOCOLS = {
       version=1,
       gallery=('01',),
       probes={'all': ('02',)},
-      score=scoring.whole_gallery,
+      score=counting.whole_gallery,
       gallery_required=False,
       definition='GREW, on the test subjects whose names are published. '
       'Gallery 01 and probe 02, one sequence a subject each, the first and the '
@@ -184,7 +188,7 @@ PROTOCOLS = {
         'night': ('nt',),
         'overall': ('01', '02', '03', '04'),
       },
-      score=scoring.view_pairs,
+      score=counting.view_pairs,
       gallery_required=False,
       definition='SUSTech1K. Gallery: conditions with 00-nm in their name. '
       'Probes: those with 01-nm (normal), bg (bag), cl (clothing), cr '
@@ -208,7 +212,7 @@ PROTOCOLS = {
         'dn': ('U1_D1',),
         'bg': ('U0_D0',),
       },
-      score=scoring.other_cameras,
+      score=counting.other_cameras,
       gallery_required=False,
       definition='CCPG. Probe and gallery differ in all clothes (cl), upper '
       '(up) or lower ones (dn), or in a bag (bg). Of each probe’s gallery the '

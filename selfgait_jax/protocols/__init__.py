@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from absl import logging
 
-from selfgait_jax import definitions, errors, scoring
+from selfgait_jax import errors
+from selfgait_jax.protocols import counting, definitions
 
 Protocol, PROTOCOLS = definitions.Protocol, definitions.PROTOCOLS
 
@@ -99,11 +100,11 @@ def evaluate(
     'probes': len(all_probes),
     'unused': len(subjects) - len(used),
   }
-  rank = functools.partial(scoring.rank, metric=metric, rerank=rerank)
+  rank = functools.partial(counting.rank, metric=metric, rerank=rerank)
   for group, (rows, columns) in groups.items():
     scores, tally = rules.score(
-      scoring.Side(embeddings[rows], subjects[rows], views[rows]),
-      scoring.Side(embeddings[columns], subjects[columns], views[columns]),
+      counting.Side(embeddings[rows], subjects[rows], views[rows]),
+      counting.Side(embeddings[columns], subjects[columns], views[columns]),
       names,
       rank,
     )
@@ -197,7 +198,7 @@ def _roles(rules, subjects, conditions, views, probes, gallery):
       f'conditions {", ".join(np.unique(conditions)[:8])}; '
       'change config.eval.protocol or the data set'
     )
-  if rules.score is scoring.view_pairs and len(np.unique(views)) < 2:
+  if rules.score is counting.view_pairs and len(np.unique(views)) < 2:
     raise errors.UserError(
       f'expected at least two views for {rules.name}, which leaves identical '
       f'views out, found {views[0]} only; prepare more views'
@@ -207,14 +208,14 @@ def _roles(rules, subjects, conditions, views, probes, gallery):
 
 def _note_small_galleries(rules, groups, views):
   """Says once that high ranks mean less than they seem to."""
-  if rules.score is scoring.view_pairs:
+  if rules.score is counting.view_pairs:
     smallest = min(
       np.unique(views[columns], return_counts=True)[1].min()
       for _, columns in groups.values()
     )
   else:
     smallest = min(len(columns) for _, columns in groups.values())
-  if smallest < scoring.CMC_RANKS:
+  if smallest < counting.CMC_RANKS:
     logging.log_first_n(
       logging.WARNING,
       'a gallery of %s holds %d sequences only: ranks from %d on count all of '

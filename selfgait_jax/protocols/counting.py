@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selfgait_jax import errors, reranking, retrieval
+from selfgait_jax import errors, retrieval
+from selfgait_jax.protocols import reranking
 
 CMC_RANKS = 20
 
