@@ -12,7 +12,7 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np
 
-from selfgait_jax.data import walkers
+from selfgait_jax.data.walkers import walkers
 
 ONLINE, TARGET, LINE = '#0072b2', '#d55e00', '#444444'
 

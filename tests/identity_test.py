@@ -8,7 +8,8 @@ import pytest
 
 from configs import synthetic
 from selfgait_jax import embedding, retrieval, train
-from selfgait_jax.data import sequences, walkers
+from selfgait_jax.data import sequences
+from selfgait_jax.data.walkers import walkers
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing

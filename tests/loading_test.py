@@ -17,8 +17,8 @@ from selfgait_jax.data import (
   sequences,
   synthetic,
   trees,
-  walkers,
 )
+from selfgait_jax.data.walkers import walkers
 
 KEYS = [
   (subject, condition, view)

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from selfgait_jax.data import rasterise, walker_clothes, walkers
+from selfgait_jax.data.walkers import rasterise, walker_clothes, walkers
 
 SIDE = walkers.VIEWS.index('090')
 

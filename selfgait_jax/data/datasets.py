@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import re
 
-from selfgait_jax.data import walkers
+from selfgait_jax.data.walkers import walkers
 
 _CASIA_B_VIEWS = tuple(f'{18 * n:03d}' for n in range(11))
 _OU_MVLP_VIEWS = tuple(f'{15 * n:03d}' for n in (*range(7), *range(12, 19)))

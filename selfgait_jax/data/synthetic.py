@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import pathlib
 
-from selfgait_jax.data import datasets, walkers
+from selfgait_jax.data import datasets
+from selfgait_jax.data.walkers import walkers
 
 _RENDERER = ('walker', 'rasterise')  # first letters of its files
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from selfgait_jax.data.walker_traits import TRAITS
+from selfgait_jax.data.walkers.walker_traits import TRAITS
 
 COATED = ('chest', 'waist', 'hip')
 HIDDEN = 0.5  # share of a torso's own shape that a coat hides

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-from selfgait_jax.data import (
+from selfgait_jax.data.walkers import (
   rasterise,
   walker_bodies,
   walker_clothes,

@@ -6,8 +6,8 @@ of stature.
 
 import numpy as np
 
-from selfgait_jax.data import walker_clothes
-from selfgait_jax.data.walker_traits import ANKLE, HIP, KNEE, curve
+from selfgait_jax.data.walkers import walker_clothes
+from selfgait_jax.data.walkers.walker_traits import ANKLE, HIP, KNEE, curve
 
 SIDES = ('l', 'r')
 TORSO = ('hip', 'waist', 'chest')
