@@ -19,7 +19,8 @@ if __name__ == '__main__':
   signals.answer('the same command goes on where it stopped')
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, loading, packed, prepare, trees
+from selfgait_jax.data import datasets, loading, packed
+from selfgait_jax.data.prepare import preparation, trees
 
 SHOWN = 10  # of the refused files, in the closing message
 
@@ -50,25 +51,25 @@ def _prepare(options):
   )
   kind = 'pickles' if source.format == 'pickle' else 'PNG files'
   _say(f'{facts.title}: {kind} in {source.root} to {options.output}')
-  summary = prepare.prepare(
+  summary = preparation.prepare(
     source,
     options.output,
     options.workers,
     overwrite='always' if options.overwrite else 'never',
     report=_say,
   )
-  print('\n'.join(prepare.describe(summary)))
+  print('\n'.join(preparation.describe(summary)))
   if options.pack:
     _say(f'packing {options.pack}')
     records = loading.read_records(facts.name, options.output)
     size = packed.write(records, options.pack, facts.name)
     _say(f'{options.pack}: {size / 1e6:.0f} MB')
-  refused = prepare.read_refused(options.output, facts.name)
+  refused = preparation.read_refused(options.output, facts.name)
   for entry in refused[:SHOWN]:
     _say(f'refused {entry["file"]}: {entry["reason"]}')
   note = (
     f'; {len(refused):,} files or folders were refused: all are in '
-    f'{prepare.REFUSED} there; add --overwrite once they are mended'
+    f'{preparation.REFUSED} there; add --overwrite once they are mended'
     if refused
     else ''
   )

@@ -9,15 +9,8 @@ import pytest
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax.data import (
-  datasets,
-  loading,
-  packed,
-  prepare,
-  sequences,
-  synthetic,
-  trees,
-)
+from selfgait_jax.data import datasets, loading, packed, sequences
+from selfgait_jax.data.prepare import preparation, trees, walker_source
 from selfgait_jax.data.walkers import walkers
 
 KEYS = [
@@ -34,7 +27,7 @@ def prepared(tmp_path_factory):
   root = tmp_path_factory.mktemp('data')
   clips = fabricated.pickle_tree(root / 'in', KEYS)
   tree = trees.open_tree(datasets.CASIA_B, root / 'in')
-  prepare.prepare(tree, root / 'out', 1)
+  preparation.prepare(tree, root / 'out', 1)
   records = loading.read_records('casia_b', root / 'out')
   packed.write(records, root / 'packed.npz', 'casia_b')
   return root, clips
@@ -123,10 +116,11 @@ import tensorflow as tf
 from selfgait_jax import errors
 asked = []
 tf.config.set_visible_devices = lambda *devices: asked.append(devices)
-from selfgait_jax.data import builders, loading
+from selfgait_jax.data import loading
+from selfgait_jax.data.prepare import builders
 assert asked == [([], 'GPU')], asked
-del sys.modules['selfgait_jax.data.builders']
-del sys.modules['selfgait_jax.data'].builders
+del sys.modules['selfgait_jax.data.prepare.builders']
+del sys.modules['selfgait_jax.data.prepare'].builders
 sys.modules['tensorflow'] = None
 try:
   loading.read_records('casia_b', 'data')
@@ -169,9 +163,9 @@ def test_walkers_are_rendered_once_and_again_when_the_renderer_changes(
   said.clear()
   assert loading.load(c, report=said.append).fingerprint == data.fingerprint
   assert not said
-  describe = synthetic.WalkerSource.describe
+  describe = walker_source.WalkerSource.describe
   monkeypatch.setattr(
-    synthetic.WalkerSource,
+    walker_source.WalkerSource,
     'describe',
     lambda source: {**describe(source), 'renderer': 'another'},
   )

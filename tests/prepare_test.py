@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, loading, prepare, staging, trees
+from selfgait_jax.data import datasets, loading
+from selfgait_jax.data.prepare import preparation, staging, trees
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = str(ROOT / 'scripts' / 'prepare_silhouettes.py')
@@ -32,7 +33,7 @@ def run(tree, output, facts=datasets.CASIA_B, workers=1, **options):
   """Prepares a tree in this process; returns the summary."""
   overwrite = options.pop('overwrite', 'never')
   source = trees.open_tree(facts, tree, **options)
-  return prepare.prepare(
+  return preparation.prepare(
     source, output, workers, overwrite, report=lambda line: None
   )
 
@@ -77,7 +78,7 @@ def test_pickles_arrive_in_the_data_set(tmp_path):
   assert json.loads((home / 'summary.json').read_text()) == summary
   assert {p.name for p in home.iterdir()} == {'1.0.0', 'summary.json', '.lock'}
   assert refused(tmp_path / 'out') == {}
-  words = '\n'.join(prepare.describe(summary))
+  words = '\n'.join(preparation.describe(summary))
   assert '13,640' in words and '005' in words
 
 
@@ -163,7 +164,7 @@ def test_a_changed_file_is_read_again_after_an_interruption(
   tmp_path, monkeypatch
 ):
   clips = fabricated.pickle_tree(tmp_path / 'in', KEYS)
-  monkeypatch.setattr(prepare, '_build', _interrupt)
+  monkeypatch.setattr(preparation, '_build', _interrupt)
   with pytest.raises(KeyboardInterrupt):
     run(tmp_path / 'in', tmp_path / 'out')
   monkeypatch.undo()
@@ -244,7 +245,7 @@ def _wait_until(condition, seconds=10):
 
 
 def test_a_disk_full_of_records_costs_no_finished_work(tmp_path, monkeypatch):
-  from selfgait_jax.data import builders
+  from selfgait_jax.data.prepare import builders
 
   def fill_the_disk(*_):
     raise builders.tf.errors.ResourceExhaustedError(None, None, 'No space')

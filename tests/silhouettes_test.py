@@ -8,7 +8,7 @@ import fabricated
 import numpy as np
 import pytest
 
-from selfgait_jax.data import pickles, silhouettes
+from selfgait_jax.data.prepare import pickles, silhouettes
 
 GOLDEN = pathlib.Path(__file__).parent / 'golden' / 'pretreatment.npz'
 

@@ -12,7 +12,8 @@ import zlib
 
 import numpy as np
 
-from selfgait_jax.data import datasets, packed, sequences, staging
+from selfgait_jax.data import datasets, packed, sequences
+from selfgait_jax.data.prepare import staging
 
 ROOT = pathlib.Path(__file__).parents[1]
 # On a path of its own, because Python runs any `sitecustomize` it finds.

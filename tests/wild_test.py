@@ -11,14 +11,8 @@ import small_run
 
 from configs import default, gait3d, grew
 from selfgait_jax import errors, protocols, scores, submission
-from selfgait_jax.data import (
-  datasets,
-  loading,
-  partitions,
-  prepare,
-  splits,
-  trees,
-)
+from selfgait_jax.data import datasets, loading, partitions, splits
+from selfgait_jax.data.prepare import preparation, trees
 
 SCRIPT = str(small_run.ROOT / 'scripts' / 'prepare_silhouettes.py')
 TINY = (
@@ -124,9 +118,9 @@ def test_gait3d_from_tree_to_score(gait3d_root):
     assert result['metrics'][f'all/{name}'] == 100
   assert 'views' not in result['metrics']
   assert (result['counts']['probes'], result['counts']['gallery']) == (4, 8)
-  summary = prepare.read_summary(gait3d_root / 'out/gait3d')
+  summary = preparation.read_summary(gait3d_root / 'out/gait3d')
   assert summary['expected'] == {'subjects': 4000, 'sequences': None}
-  assert 'over 25,000' in prepare.describe(summary)[-1]
+  assert 'over 25,000' in preparation.describe(summary)[-1]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +255,7 @@ def test_sustech1k_takes_the_silhouettes_among_its_pickles(tmp_path):
       path = fabricated.write_pickle(folder, clip)
       path.rename(folder / f'{place:02d}-{key[2]}-Camera-Sils.pkl')
   source = trees.open_tree(datasets.SUSTECH1K, tmp_path / 'in')
-  prepare.prepare(source, tmp_path / 'out', 1)
+  preparation.prepare(source, tmp_path / 'out', 1)
   partition = {'TRAIN_SET': ['0000'], 'TEST_SET': ['0001', '0002']}
   (tmp_path / 'SUSTech1K.json').write_text(json.dumps(partition))
   config = config_for(
@@ -295,7 +289,7 @@ def test_ccpg_from_tree_to_score(tmp_path):
     for other in ('ratios', 'rgbs', 'sils'):
       (folder / f'{key[2]}-{other}.pkl').write_bytes(b'')
   source = trees.open_tree(datasets.CCPG, tmp_path / 'in')
-  summary = prepare.prepare(source, tmp_path / 'out', 1)
+  summary = preparation.prepare(source, tmp_path / 'out', 1)
   assert summary['refused_count'] == 0
   config = config_for(tmp_path, default, name='ccpg')
   config.eval.protocol = 'ccpg'

@@ -9,15 +9,8 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import (
-  datasets,
-  packed,
-  partitions,
-  prepare,
-  sequences,
-  staging,
-  synthetic,
-)
+from selfgait_jax.data import datasets, packed, partitions, sequences
+from selfgait_jax.data.prepare import preparation, staging, walker_source
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
 
@@ -70,7 +63,7 @@ def render(config, report=logging.info) -> None:
   """
   rendering = _rendering(config)
   if rendering and not config.data.packed_file:
-    prepare.prepare(
+    preparation.prepare(
       rendering,
       config.data_dir or DEFAULT_DATA_DIR,
       config.data.workers,
@@ -84,7 +77,7 @@ def count_refused(config) -> int | None:
   if config.data.packed_file:
     return None
   data_dir = config.data_dir or DEFAULT_DATA_DIR
-  return len(prepare.read_refused(data_dir, config.data.name))
+  return len(preparation.read_refused(data_dir, config.data.name))
 
 
 def read_records(name: str, data_dir, rendering=None):
@@ -98,7 +91,7 @@ def read_records(name: str, data_dir, rendering=None):
   Raises:
     errors.UserError: it is not prepared.
   """
-  from selfgait_jax.data import builders  # imports TensorFlow
+  from selfgait_jax.data.prepare import builders  # imports TensorFlow
 
   data_dir = pathlib.Path(data_dir).expanduser()
   builder = builders.make(name, data_dir, rendering)
@@ -123,7 +116,7 @@ def _rendering(config):
   """The walkers of a config that wants them, else None."""
   if config.data.name != 'synthetic_gait':
     return None
-  return synthetic.WalkerSource(
+  return walker_source.WalkerSource(
     config.synthetic.train_subjects + config.synthetic.test_subjects,
     config.synthetic.frames,
     config.synthetic.seed,

@@ -13,7 +13,8 @@ import zlib
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import sequences, staging
+from selfgait_jax.data import sequences
+from selfgait_jax.data.prepare import staging
 
 _SIZE = 64
 _THRESHOLD = 127  # grey values above it are silhouette

@@ -15,7 +15,7 @@ import time
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import processes, staging
+from selfgait_jax.data.prepare import staging, worker_pool
 from selfgait_jax.machine import files
 
 REFUSED = 'refused.json'  # in DATA_DIR: files left out and why, by data set
@@ -151,11 +151,11 @@ def _make(source, home, data_dir, workers, report):
 
 def _build(source, data_dir, folder, num_sequences, report):
   """Runs the TFDS builder over the staged records."""
-  from selfgait_jax.data import builders  # imports TensorFlow
+  from selfgait_jax.data.prepare import builders  # imports TensorFlow
 
   builder = builders.make(source.facts.name, data_dir, source)
   builder.progress = functools.partial(
-    processes.track,
+    worker_pool.track,
     total=num_sequences,
     unit='sequences written',
     report=report,

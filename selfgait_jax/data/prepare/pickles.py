@@ -9,7 +9,7 @@ import pickletools
 
 import numpy as np
 
-from selfgait_jax.data import silhouettes
+from selfgait_jax.data.prepare import silhouettes
 
 _LARGEST_MEMO = 100_000  # the unpickler makes room for this many objects
 _DTYPES = ('u1', 'b1', 'f2', 'f4', 'f8')

@@ -6,7 +6,8 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import datasets, staging, synthetic
+from selfgait_jax.data import datasets
+from selfgait_jax.data.prepare import staging, walker_source
 from selfgait_jax.machine import tensorflow_import
 
 tf = tensorflow_import.import_tensorflow(
@@ -114,7 +115,7 @@ class SyntheticGaitConfig(tfds.core.BuilderConfig):
 def make(
   name: str,
   data_dir: str | pathlib.Path,
-  rendering: synthetic.WalkerSource | None = None,
+  rendering: walker_source.WalkerSource | None = None,
 ) -> tfds.core.DatasetBuilder:
   """The builder `name`; `synthetic_gait` needs to know of which rendering."""
   if name != 'synthetic_gait':

@@ -7,7 +7,8 @@ import pathlib
 import re
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, layouts, pickles, silhouettes
+from selfgait_jax.data import datasets
+from selfgait_jax.data.prepare import layouts, pickles, silhouettes
 
 _SUFFIXES = {'png': '.png', 'pickle': '.pkl'}
 

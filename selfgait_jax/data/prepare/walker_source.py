@@ -7,9 +7,6 @@ import pathlib
 from selfgait_jax.data import datasets
 from selfgait_jax.data.walkers import walkers
 
-_RENDERER = ('walker', 'rasterise')  # first letters of its files
-
-
 @dataclasses.dataclass(frozen=True)
 class WalkerSource:
   """Renders where `trees.TreeSource` reads files.
@@ -41,9 +38,8 @@ class WalkerSource:
   def describe(self) -> dict:
     """What a prepared data set is remembered by, the renderer included."""
     code = hashlib.sha256()
-    for path in sorted(pathlib.Path(__file__).parent.glob('*.py')):
-      if path.name.startswith(_RENDERER):
-        code.update(path.read_bytes())
+    for path in sorted(pathlib.Path(walkers.__file__).parent.glob('*.py')):
+      code.update(path.read_bytes())
     return {**dataclasses.asdict(self), 'renderer': code.hexdigest()[:16]}
 
   def subjects(self) -> list[str]:

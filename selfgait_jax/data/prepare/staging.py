@@ -14,7 +14,8 @@ import zlib
 import cv2
 import numpy as np
 
-from selfgait_jax.data import processes, sequences
+from selfgait_jax.data import sequences
+from selfgait_jax.data.prepare import worker_pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,8 @@ def stage(source, subjects, folder: pathlib.Path, workers: int, report):
     if path.suffix != '.npz' or path.stem not in known:
       path.unlink()
   work = functools.partial(_stage_subject, source, folder)
-  done = processes.run(work, subjects, workers)
-  done = processes.track(done, len(subjects), 'subjects read', report)
+  done = worker_pool.run(work, subjects, workers)
+  done = worker_pool.track(done, len(subjects), 'subjects read', report)
   return sorted(done, key=lambda notes: notes['subject'])
 
 
