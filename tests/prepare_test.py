@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, loading
-from selfgait_jax.data.prepare import preparation, staging, trees
+from selfgait_jax.data import datasets, loading, stored
+from selfgait_jax.data.prepare import preparation, trees
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = str(ROOT / 'scripts' / 'prepare_silhouettes.py')
@@ -41,7 +41,7 @@ def run(tree, output, facts=datasets.CASIA_B, workers=1, **options):
 def read(output, name='casia_b'):
   """Clips of a prepared data set by (subject, condition, view)."""
   return {
-    (record.subject, record.condition, record.view): staging.decode(record)
+    (record.subject, record.condition, record.view): stored.decode(record)
     for record in loading.read_records(name, output)
   }
 

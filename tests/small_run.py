@@ -12,8 +12,7 @@ import zlib
 
 import numpy as np
 
-from selfgait_jax.data import datasets, packed, sequences
-from selfgait_jax.data.prepare import staging
+from selfgait_jax.data import datasets, packed, sequences, stored
 
 ROOT = pathlib.Path(__file__).parents[1]
 # On a path of its own, because Python runs any `sitecustomize` it finds.
@@ -42,7 +41,7 @@ def write_people(path, subjects=7, views=3, frames=8, noise=0.0):
         pixels = sequences.pixel_fingerprint(clip)
         blob = zlib.compress(clip.tobytes())
         records.append(
-          staging.Record(subject, condition, view, frames, pixels, blob)
+          stored.Record(subject, condition, view, frames, pixels, blob)
         )
   packed.write(records, path, 'synthetic_gait')
   return path

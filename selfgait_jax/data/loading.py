@@ -9,8 +9,8 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, packed, partitions, sequences
-from selfgait_jax.data.prepare import preparation, staging, walker_source
+from selfgait_jax.data import datasets, packed, partitions, sequences, stored
+from selfgait_jax.data.prepare import preparation, walker_source
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
 
@@ -38,7 +38,7 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
     decode = packed.decode
   else:
     records = _prepared(config, report)
-    decode = staging.decode
+    decode = stored.decode
   name_of = operator.attrgetter('subject', 'condition', 'view')
   wanted = None if subjects is None else set(subjects)
   found, kept = set(), []

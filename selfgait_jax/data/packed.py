@@ -13,12 +13,11 @@ import zlib
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import sequences
-from selfgait_jax.data.prepare import staging
+from selfgait_jax.data import sequences, stored
 
 _SIZE = 64
 _THRESHOLD = 127  # grey values above it are silhouette
-_FIELDS = [f.name for f in dataclasses.fields(staging.Record)][:-1]
+_FIELDS = [f.name for f in dataclasses.fields(stored.Record)][:-1]
 
 
 def write(records, path: str | pathlib.Path, name: str) -> int:
@@ -41,7 +40,7 @@ def write(records, path: str | pathlib.Path, name: str) -> int:
   return path.stat().st_size
 
 
-def read(path: str | pathlib.Path, name: str) -> list[staging.Record]:
+def read(path: str | pathlib.Path, name: str) -> list[stored.Record]:
   """The records of a packed file; raises UserError if it is not of `name`."""
   path = pathlib.Path(path).expanduser()
   try:
@@ -60,19 +59,19 @@ def read(path: str | pathlib.Path, name: str) -> list[staging.Record]:
   ends = content['ends'].tolist()
   columns = (content[field].tolist() for field in _FIELDS)
   return [
-    staging.Record(*row, frames=content['blob'][start:end].tobytes())
+    stored.Record(*row, frames=content['blob'][start:end].tobytes())
     for *row, start, end in zip(*columns, [0, *ends[:-1]], ends, strict=True)
   ]
 
 
-def decode(record: staging.Record) -> np.ndarray:
+def decode(record: stored.Record) -> np.ndarray:
   """uint8 [T, 64, 64] of 0 and 255."""
   bits = np.frombuffer(zlib.decompress(record.frames), np.uint8)
   return np.unpackbits(bits).reshape(-1, _SIZE, _SIZE) * np.uint8(255)
 
 
 def _pack(record):
-  white = staging.decode(record) > _THRESHOLD
+  white = stored.decode(record) > _THRESHOLD
   return dataclasses.replace(
     record,
     frames=zlib.compress(np.packbits(white)),

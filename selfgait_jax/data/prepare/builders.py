@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from selfgait_jax.data import datasets
+from selfgait_jax.data import datasets, stored
 from selfgait_jax.data.prepare import staging, walker_source
 from selfgait_jax.machine import tensorflow_import
 
@@ -133,7 +133,7 @@ def read(builder: tfds.core.DatasetBuilder):
   decoders = {'silhouettes': tfds.decode.SkipDecoding()}
   data = builder.as_dataset(split=SPLIT, decoders=decoders)
   for example in tfds.as_numpy(data):
-    yield staging.Record(
+    yield stored.Record(
       subject=example['subject'].decode(),
       condition=example['condition'].decode(),
       view=example['view'].decode(),

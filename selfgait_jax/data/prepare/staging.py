@@ -4,7 +4,6 @@ What is finished stays finished: a file appears by renaming once it is whole,
 so a preparation that was killed goes on with the subjects that are missing.
 """
 
-import dataclasses
 import functools
 import json
 import os
@@ -14,20 +13,8 @@ import zlib
 import cv2
 import numpy as np
 
-from selfgait_jax.data import sequences
+from selfgait_jax.data import sequences, stored
 from selfgait_jax.data.prepare import worker_pool
-
-
-@dataclasses.dataclass(frozen=True)
-class Record:
-  """One sequence as it is stored: `frames` are zlib-compressed uint8."""
-
-  subject: str
-  condition: str
-  view: str
-  num_frames: int
-  fingerprint: str  # of the pixels, see sequences.pixel_fingerprint
-  frames: bytes
 
 
 def stage(source, subjects, folder: pathlib.Path, workers: int, report):
@@ -65,16 +52,10 @@ def read(folder: pathlib.Path):
     start = 0
     for row in notes['rows']:
       size = row.pop('size')
-      yield Record(
+      yield stored.Record(
         subject=notes['subject'], frames=blob[start : start + size], **row
       )
       start += size
-
-
-def decode(record: Record) -> np.ndarray:
-  """uint8 [T, 64, 64] of one record."""
-  frames = np.frombuffer(zlib.decompress(record.frames), np.uint8)
-  return frames.reshape(record.num_frames, 64, 64)
 
 
 def _stage_subject(source, folder, subject):

@@ -7,6 +7,7 @@ import pathlib
 from selfgait_jax.data import datasets
 from selfgait_jax.data.walkers import walkers
 
+
 @dataclasses.dataclass(frozen=True)
 class WalkerSource:
   """Renders where `trees.TreeSource` reads files.
