@@ -12,8 +12,13 @@ import benchmark_steps
 import jax
 import numpy as np
 
-from selfgait_jax import placement
-from selfgait_jax.data import datasets, input_pipeline, loading, splits
+from selfgait_jax.data import (
+  datasets,
+  input_pipeline,
+  loading,
+  resident,
+  splits,
+)
 from selfgait_jax.machine import sharding
 from selfgait_jax.settings import choices
 
@@ -128,7 +133,7 @@ def each_loader(options):
 
   for loader in options.loader or LOADERS:
     config.data.loader = loader
-    place, take, _ = placement.make_placement(config, sequences, subset, mesh)
+    place, take, _ = resident.make_placement(config, sequences, subset, mesh)
     make_state, step = training(take)
     batches = input_pipeline.batches(
       sequences, subset, config, name, 0, sys.maxsize

@@ -14,7 +14,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from selfgait_jax import errors, evaluate, held_out, scores, train
-from selfgait_jax.data import sides
+from selfgait_jax.data import loading
 from selfgait_jax.machine import cluster, processes, sharding
 from selfgait_jax.run import transfer, workspace
 from selfgait_jax.settings import command_line, validate
@@ -55,7 +55,7 @@ def run(config, workdir: pathlib.Path) -> None:
     workspace.record(config, workdir)
     train.check_batches(config, workdir)
 
-    load = sides.loader(config)
+    load = loading.loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
         evaluate.evaluate(config, workdir, load)

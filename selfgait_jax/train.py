@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors, placement, steps, watch
+from selfgait_jax import errors, steps, watch
 from selfgait_jax import optimizer as optimizers
 from selfgait_jax import state as states
-from selfgait_jax.data import input_pipeline, splits
+from selfgait_jax.data import input_pipeline, resident, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import files, lockstep, processes, sharding, signals
 from selfgait_jax.models import factory
@@ -57,7 +57,7 @@ def train(
     files.write_json(directory / 'subset.json', subset.names)
 
   _check_classes(config, stage_name, sequences, subset)
-  place, take, store = placement.make_placement(config, sequences, subset, mesh)
+  place, take, store = resident.make_placement(config, sequences, subset, mesh)
 
   # Model, state and checkpoints.
   model = factory.make_model(config.model)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax.data import datasets, sequences, sides
+from selfgait_jax.data import datasets, loading, sequences, sides
 
 
 @pytest.mark.parametrize('shared, reads', [(False, 2), (True, 1)])
@@ -21,7 +21,7 @@ def test_every_subject_is_read_once(shared, reads, monkeypatch):
   monkeypatch.setattr(sides.loading, 'load', load)
   config = default.get_config()
   config.reference.partition = shared
-  read = sides.loader(config)
+  read = loading.loader(config)
   found_sides = [read(side) for side in ('train', 'test', 'train')]
   assert len(asked) == reads
   assert found_sides[0] is found_sides[2]

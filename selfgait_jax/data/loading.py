@@ -1,18 +1,48 @@
 """Prepared data into memory: from TFDS or from a packed file."""
 
 import concurrent.futures
+import functools
 import operator
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, packed, partitions, sequences, stored
+from selfgait_jax.data import (
+  datasets,
+  packed,
+  partitions,
+  sequences,
+  splits,
+  stored,
+)
 from selfgait_jax.data.prepare import preparation, walker_source
+from selfgait_jax.machine import processes
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
+
+
+def loader(config) -> Callable:
+  """'train' or 'test' -> SequenceSet; what both sides share is read once.
+
+  All processes must ask for the same sides in the same order.
+  """
+
+  @functools.cache
+  def read(subjects):
+    # Rendered once; without shared folders then once a machine, under a lock.
+    processes.from_first(lambda: render(config))
+    found = load(config, subjects)
+    if processes.count() > 1:  # the fingerprint takes its time
+      processes.expect_same('data', found.fingerprint)
+    return found
+
+  return functools.cache(
+    lambda side: splits.cut(read(splits.subjects(config, side)), config, side)
+  )
 
 
 def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
