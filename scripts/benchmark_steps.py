@@ -11,13 +11,14 @@ import jax
 import numpy as np
 
 from configs import default
-from selfgait_jax import errors, steps
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
+from selfgait_jax import errors
 from selfgait_jax.data import datasets, input_pipeline, splits
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory, pixels
 from selfgait_jax.settings import networks
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
+from selfgait_jax.train import steps
 
 WARM = 2  # steps that are not counted
 NETWORKS = tuple(factory.MODELS)

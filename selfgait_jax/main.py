@@ -13,11 +13,12 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from selfgait_jax import errors, evaluate, held_out, scores, train
+from selfgait_jax import errors, evaluate, held_out, scores
 from selfgait_jax.data import loading
 from selfgait_jax.machine import cluster, processes, sharding
 from selfgait_jax.run import transfer, workspace
 from selfgait_jax.settings import command_line, validate
+from selfgait_jax.train import loop
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True
@@ -37,7 +38,7 @@ def main(argv):
     cluster.join(config.distributed)
     signals.end_by(processes.stop)
     with processes.fail_together(signals.Stopped):
-      sharding.use_all_cores(train.batch_sizes(config))
+      sharding.use_all_cores(loop.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')
@@ -53,16 +54,16 @@ def run(config, workdir: pathlib.Path) -> None:
   scores.probe_lists(config)  # a missing list ends the run before it trains
   with workspace.claim(workdir):
     workspace.record(config, workdir)
-    train.check_batches(config, workdir)
+    loop.check_batches(config, workdir)
 
     load = loading.loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
         evaluate.evaluate(config, workdir, load)
-      elif train.is_finished(config, workdir, stage):
+      elif loop.is_finished(config, workdir, stage):
         logging.info('%s: finished before', stage)
       else:
-        train.train(config, workdir, stage, load('train'), held_out.make_check)
+        loop.train(config, workdir, stage, load('train'), held_out.make_check)
 
 
 if __name__ == '__main__':

@@ -10,8 +10,9 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from configs import default
-from selfgait_jax import augment, clip_ops, errors, warps
+from selfgait_jax import errors
 from selfgait_jax.models import pixels
+from selfgait_jax.train import augment, clip_ops, warps
 
 EVERYTHING = dict(
   **dict.fromkeys(('corner_affine', 'perspective', 'affine', 'rotate'), 0.5),

@@ -12,11 +12,11 @@ import small_run
 
 from configs import default, synthetic
 from selfgait_jax import errors, main
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.data import packed
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 SETTINGS = {
   'stages': 'pretrain,dance',

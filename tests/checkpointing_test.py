@@ -5,11 +5,11 @@ import pytest
 
 from configs import synthetic
 from selfgait_jax import errors
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 
 @pytest.fixture(scope='module')

@@ -8,8 +8,6 @@ import state_dicts
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.convert import (
   conversion,
   exporter,
@@ -21,6 +19,8 @@ from selfgait_jax.convert import (
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 
 def test_parameters_are_numbered_as_the_release_numbers_them():

@@ -14,12 +14,12 @@ import small_run
 import state_dicts
 
 from configs import default
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.convert import conversion, optimizer
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 torch = pytest.importorskip('torch')
 nn = torch.nn

@@ -10,11 +10,11 @@ import pytest
 import small_run
 
 from configs import synthetic
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 # Everything that a resumed run could get wrong: two kinds of steps, windows
 # drawn anew, a schedule, a moving target, statistics and momenta.

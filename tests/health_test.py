@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from selfgait_jax import errors, health
+from selfgait_jax import errors
+from selfgait_jax.train import health
 
 _signals = jax.jit(health.signals)
 

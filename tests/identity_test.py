@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import embedding, retrieval, train
+from selfgait_jax import embedding, retrieval
 from selfgait_jax.data import sequences
 from selfgait_jax.data.walkers import walkers
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing
+from selfgait_jax.train import loop
 
 TRAIN, TEST, FRAMES = 12, 6, 12
 
@@ -41,7 +42,7 @@ def _gap(training, held_out, workdir):
   stage = config.train
   stage.steps, stage.batch_subjects, stage.batch_sequences = 40, 6, 6
   stage.frames, stage.optimizer, stage.learning_rate = 6, 'adam', 3e-3
-  train.train(config, workdir, 'train', training)
+  loop.train(config, workdir, 'train', training)
   variables, _ = checkpointing.load_variables(str(workdir / 'train'))
   embed = embedding.make_embedder(
     factory.make_model(config.model),

@@ -7,7 +7,7 @@ import pytest
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax import optimizer as optimizers
+from selfgait_jax.train import optimizer as optimizers
 
 
 def _stage(**changes):

@@ -4,8 +4,8 @@ import jax
 import pytest
 
 from configs import synthetic
-from selfgait_jax import train, watch
 from selfgait_jax.data import loading, sampler, splits
+from selfgait_jax.train import loop, monitor
 
 
 @pytest.mark.slow
@@ -37,7 +37,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     if event.startswith('/jax/core/compile/backend_compile'):
       compiled.append(event)
 
-  after = watch.Watch.after
+  after = monitor.Watch.after
 
   def count(self, step, state, batch, scalars, outputs):
     found = after(self, step, state, batch, scalars, outputs)
@@ -45,10 +45,10 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     seen.append((clips.shape, len(compiled)))
     return found
 
-  monkeypatch.setattr(watch.Watch, 'after', count)
+  monkeypatch.setattr(monitor.Watch, 'after', count)
   jax.monitoring.register_event_duration_secs_listener(listen)
   try:
-    train.train(config, tmp_path, name, sequences)
+    loop.train(config, tmp_path, name, sequences)
   finally:
     jax.monitoring.unregister_event_duration_listener(listen)
 

@@ -11,9 +11,10 @@ import pytest
 import small_run
 
 from configs import default
-from selfgait_jax import errors, losses, watch
+from selfgait_jax import errors, losses
 from selfgait_jax.data import input_pipeline, resident, sequences, splits
 from selfgait_jax.machine import sharding
+from selfgait_jax.train import monitor
 
 UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
 BATCH, FRAMES = 12, 6
@@ -216,13 +217,13 @@ def test_pictures_and_frames_counted_are_the_same():
     batches(found, config, loader) for loader in ('array', 'device')
   )
   expected, pictures = (
-    watch._pictures(clips, None),
-    watch._pictures(numbers, store),
+    monitor._pictures(clips, None),
+    monitor._pictures(numbers, store),
   )
   jax.tree.map(np.testing.assert_array_equal, expected, pictures)
   assert expected['clip'].any()
   del clips['mask'], numbers['mask']
-  assert watch._count_frames(clips) == watch._count_frames(numbers)
+  assert monitor._count_frames(clips) == monitor._count_frames(numbers)
 
 
 @pytest.mark.slow

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import errors, steps
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
+from selfgait_jax import errors
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
+from selfgait_jax.train import steps
 
 # float32 sums in another order, measured after three steps relative to the
 # largest value: 3e-5 in what the steps compute, 3e-3 in momenta (which rounding

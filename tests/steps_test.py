@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
-from selfgait_jax import steps
 from selfgait_jax.models import factory
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
+from selfgait_jax.train import steps
 
 
 @pytest.fixture(scope='module')

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import losses, steps
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
+from selfgait_jax import losses
 from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
+from selfgait_jax.train import steps
 
 LABELS = np.array([0, 0, 1, 2], np.int32)  # of unequal numbers
 

@@ -11,11 +11,11 @@ import pytest
 
 from configs import synthetic
 from selfgait_jax import errors, main
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests, transfer
 from selfgait_jax.settings import networks
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 SMALL = {'widths': (4, 4, 8, 8), 'bins': (4,), 'embedding_dim': 8}
 

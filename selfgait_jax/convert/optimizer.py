@@ -11,9 +11,9 @@ import numpy as np
 import optax
 
 from selfgait_jax import errors
-from selfgait_jax import optimizer as optimizers
 from selfgait_jax.convert import conversion
 from selfgait_jax.convert.rules import Rule
+from selfgait_jax.train import optimizer as optimizers
 
 _STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 # PyTorch's name of a buffer: the name in optax.

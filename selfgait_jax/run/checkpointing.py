@@ -17,10 +17,10 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
 from selfgait_jax import errors
-from selfgait_jax import state as states
 from selfgait_jax.machine import processes
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
+from selfgait_jax.train import state as states
 
 
 class Checkpoints:

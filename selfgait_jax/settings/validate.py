@@ -2,10 +2,11 @@
 
 import math
 
-from selfgait_jax import errors, protocols, steps
+from selfgait_jax import errors, protocols
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
 from selfgait_jax.settings import choices
+from selfgait_jax.train import steps
 
 
 def check_values(config) -> None:

@@ -9,9 +9,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors, steps, watch
-from selfgait_jax import optimizer as optimizers
-from selfgait_jax import state as states
+from selfgait_jax import errors
 from selfgait_jax.data import input_pipeline, resident, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import files, lockstep, processes, sharding, signals
@@ -23,6 +21,9 @@ from selfgait_jax.run import (
   metrics,
   transfer,
 )
+from selfgait_jax.train import monitor, steps
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
 
 
 def train(
@@ -97,7 +98,7 @@ def train(
       f'{first}; raise config.{stage_name}.steps or change --workdir'
     )
   check = make_check(config, sequences, model, mesh)
-  watcher = watch.Watch(
+  watcher = monitor.Watch(
     config,
     stage_name,
     directory,
@@ -188,7 +189,7 @@ def _loop(
       rank1 = watcher.after(step, state, batch, scalars, outputs)
       final = step == stage.steps
       stop = everyone.agree(step, asked_to_stop(), final)
-      due = watch.due(step, config.checkpoint.every_steps)
+      due = monitor.due(step, config.checkpoint.every_steps)
       if final or stop or due or rank1 is not None:
         # What cannot go on is not saved over what can: a finite loss may have
         # had a gradient that is not.

@@ -7,8 +7,8 @@ Pixels stay uint8 until the end, a quarter of the memory traffic of float32.
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax import clip_ops, warps
 from selfgait_jax.models import pixels
+from selfgait_jax.train import clip_ops, warps
 
 Array = jax.Array
 

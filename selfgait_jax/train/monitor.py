@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import health
 from selfgait_jax.data import resident
 from selfgait_jax.machine import processes, sharding
 from selfgait_jax.run import metrics
+from selfgait_jax.train import health
 
 
 class Watch:

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from selfgait_jax import augment, losses
-from selfgait_jax import optimizer as optimizers
+from selfgait_jax import losses
+from selfgait_jax.train import augment
+from selfgait_jax.train import optimizer as optimizers
 
 
 def pretrain_step(state, batch, *, model, optimizer, config, stage):
