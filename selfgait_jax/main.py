@@ -13,8 +13,9 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from selfgait_jax import errors, evaluate, held_out, scores
+from selfgait_jax import errors
 from selfgait_jax.data import loading
+from selfgait_jax.evaluate import evaluation, held_out, scores
 from selfgait_jax.machine import cluster, processes, sharding
 from selfgait_jax.run import transfer, workspace
 from selfgait_jax.settings import command_line, validate
@@ -59,7 +60,7 @@ def run(config, workdir: pathlib.Path) -> None:
     load = loading.loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
-        evaluate.evaluate(config, workdir, load)
+        evaluation.evaluate(config, workdir, load)
       elif loop.is_finished(config, workdir, stage):
         logging.info('%s: finished before', stage)
       else:

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from configs import default
-from selfgait_jax import errors, scores
+from selfgait_jax import errors
 from selfgait_jax.data import partitions, splits
+from selfgait_jax.evaluate import scores
 
 
 def config_for(name='casia_b', **data):

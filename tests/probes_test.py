@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from selfgait_jax import errors, gei, probes, protocols
+from selfgait_jax import errors, protocols
 from selfgait_jax.data import sequences
+from selfgait_jax.evaluate import frozen, gei
 
 
 def clusters(seed, count, spread=0.3):
@@ -19,14 +20,14 @@ def clusters(seed, count, spread=0.3):
 
 def test_both_classifiers_find_separate_classes():
   train, test = clusters(0, 100), clusters(1, 60)
-  assert probes.knn(*train, *test) == 100
-  assert probes.linear(*train, *test) == (100, 100)
+  assert frozen.knn(*train, *test) == 100
+  assert frozen.linear(*train, *test) == (100, 100)
 
 
 def test_both_classifiers_are_at_chance_without_classes():
   (train, labels), (test, others) = clusters(0, 200, 50), clusters(1, 200, 50)
-  assert probes.knn(train, labels, test, others) < 40
-  assert probes.linear(train, labels, test, others)[1] < 40
+  assert frozen.knn(train, labels, test, others) < 40
+  assert frozen.linear(train, labels, test, others)[1] < 40
 
 
 def test_knn_votes_by_cosine_and_weight():
@@ -36,33 +37,33 @@ def test_knn_votes_by_cosine_and_weight():
   train = np.stack([np.cos(angles), np.sin(angles)], 1)[:, None]
   train[0] *= 100
   test = np.array([[[1.0, 0.0]]])
-  vote = lambda t: probes.predict_knn(train, [0, 1, 1], test, 3, t)[0]
+  vote = lambda t: frozen.predict_knn(train, [0, 1, 1], test, 3, t)[0]
   assert vote(0.07) == 0
   assert vote(10.0) == 1
-  assert probes.predict_knn(train, [0, 1, 1], test, k=50)[0] == 0
+  assert frozen.predict_knn(train, [0, 1, 1], test, k=50)[0] == 0
 
 
 def test_linear_does_not_depend_on_scale_and_offset_of_features():
   train, test = clusters(0, 60, 1.0), clusters(1, 60, 1.0)
   scale = np.float32(10.0 ** np.arange(-2, 2))
   moved = lambda data: (data[0] * scale + 3, data[1])
-  assert probes.linear(*train, *test) == pytest.approx(
-    probes.linear(*moved(train), *moved(test)), abs=2
+  assert frozen.linear(*train, *test) == pytest.approx(
+    frozen.linear(*moved(train), *moved(test)), abs=2
   )
 
 
 def test_linear_finds_the_optimum():
   # At the minimum the gradient vanishes: more steps change nothing.
   train, test = clusters(0, 80, 1.5), clusters(1, 80, 1.5)
-  assert probes.linear(*train, *test, steps=300) == pytest.approx(
-    probes.linear(*train, *test, steps=900), abs=2
+  assert frozen.linear(*train, *test, steps=300) == pytest.approx(
+    frozen.linear(*train, *test, steps=900), abs=2
   )
 
 
 def test_a_feature_that_hardly_moved_in_training_is_harmless():
   (train, labels), (test, others) = clusters(0, 60), clusters(1, 60)
   train[:, 0, 0], test[:, 0, 0] = 1e-6 * train[:, 0, 0], 1
-  assert probes.linear(train, labels, test, others)[1] > 95
+  assert frozen.linear(train, labels, test, others)[1] > 95
 
 
 def walkers():
@@ -100,7 +101,7 @@ def test_frozen_splits_by_condition():
   images = gei.embed(data)
   swapped = data.conditions == 'bg-01'  # wears the other's outline
   images[swapped] = images[swapped][::-1]
-  found = probes.frozen(images, data)
+  found = frozen.frozen(images, data)
   assert found == {
     'linear_train': 100,
     'nm/knn': 100,
@@ -111,4 +112,4 @@ def test_frozen_splits_by_condition():
     'cl/linear': 100,
   }
   with pytest.raises(errors.UserError, match='linear_probe off'):
-    probes.frozen(images, data, 'oumvlp')
+    frozen.frozen(images, data, 'oumvlp')

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from selfgait_jax import errors, protocols, tables
+from selfgait_jax import errors, protocols
+from selfgait_jax.evaluate import tables
 
 GOLDEN = pathlib.Path(__file__).parent / 'golden/evaluation.npz'
 

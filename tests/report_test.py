@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from selfgait_jax import figures, protocols, report
+from selfgait_jax import protocols
+from selfgait_jax.evaluate import figures, report
 
 
 def result(protocol='casiab', noise=0.0, seed=0):

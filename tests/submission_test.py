@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs import grew
-from selfgait_jax import submission
 from selfgait_jax.data import sequences
+from selfgait_jax.evaluate import grew_submission
 
 
 @pytest.mark.parametrize('rerank', [False, True])
@@ -22,7 +22,7 @@ def test_submission_lists_the_nearest_twenty(tmp_path, rerank):
   embeddings = rng.standard_normal((len(keys), 2, 3))
   config = grew.get_config()
   config.eval.rerank = rerank
-  submission.write(config, tmp_path, embeddings, test)
+  grew_submission.write(config, tmp_path, embeddings, test)
   with open(tmp_path / 'GREW_submission.csv', newline='') as file:
     header, *rows = csv.reader(file)
   assert header == ['videoId', *(f'rank{n}' for n in range(1, 21))]

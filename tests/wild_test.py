@@ -10,9 +10,10 @@ import pytest
 import small_run
 
 from configs import default, gait3d, grew
-from selfgait_jax import errors, protocols, scores, submission
+from selfgait_jax import errors, protocols
 from selfgait_jax.data import datasets, loading, partitions, splits
 from selfgait_jax.data.prepare import preparation, trees
+from selfgait_jax.evaluate import grew_submission, scores
 
 SCRIPT = str(small_run.ROOT / 'scripts' / 'prepare_silhouettes.py')
 TINY = (
@@ -213,7 +214,7 @@ def test_grew_without_probes_says_so_and_runs(grew_tree, tmp_path, monkeypatch):
   assert len(said) == 1 and 'GREW_submission.csv' in said[0]
   test = load(config, 'test')
   test = test.select(np.flatnonzero(test.subjects != 'probe'))
-  submission.write(config, tmp_path, np.zeros((len(test), 1, 1)), test)
+  grew_submission.write(config, tmp_path, np.zeros((len(test), 1, 1)), test)
   assert not list(tmp_path.iterdir())
 
 

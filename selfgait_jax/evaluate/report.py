@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selfgait_jax import figures, protocols, tables
+from selfgait_jax import protocols
+from selfgait_jax.evaluate import figures, tables
 from selfgait_jax.machine import files
 
 STYLE = """

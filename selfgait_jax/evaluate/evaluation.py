@@ -7,8 +7,16 @@ import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors, gei, probes, report, scores, submission, tables
+from selfgait_jax import errors
 from selfgait_jax.data import loading, sampler
+from selfgait_jax.evaluate import (
+  frozen,
+  gei,
+  grew_submission,
+  report,
+  scores,
+  tables,
+)
 from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, identity, manifests, metrics
@@ -53,12 +61,12 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
       continue
     rows[title] = scores.score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
-      rows[title]['metrics'] |= probes.frozen(found, test, config.eval.protocol)
+      rows[title]['metrics'] |= frozen.frozen(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
   if not processes.is_first():
     return {}
-  submission.write(config, workdir, found, test)
+  grew_submission.write(config, workdir, found, test)
   results = _results(config, rows, test) | {
     'seconds': round(time.monotonic() - start, 1)
   }

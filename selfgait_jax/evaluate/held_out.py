@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from selfgait_jax import scores
 from selfgait_jax.data import splits
+from selfgait_jax.evaluate import scores
 from selfgait_jax.machine import processes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import cm, figure, image, ticker
 
-from selfgait_jax import tables
+from selfgait_jax.evaluate import tables
 
 # Okabe and Ito's colours, told apart with any common colour vision.
 COLOURS = (
