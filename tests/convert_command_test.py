@@ -8,7 +8,7 @@ import safetensors.numpy
 import state_dicts
 
 from selfgait_jax import errors
-from selfgait_jax.convert import conversion, files, recognise
+from selfgait_jax.convert import conversion, recognise, weight_files
 from selfgait_jax.run import checkpointing
 
 
@@ -24,7 +24,7 @@ def test_every_network_there_and_back(convert, make_file, tmp_path, case):
     state_dicts.assert_same(variables[name], expected.get(name, {}))
   assert manifest['checkpoint'] == str(tmp_path / 'out/checkpoints/0')
   assert manifest['model'] == json.loads(json.dumps(section))
-  found = files.read(tmp_path / 'model.safetensors')
+  found = weight_files.read(tmp_path / 'model.safetensors')
   source = manifest['source']
   assert (source['kind'], source['file']) == (kind, 'model.safetensors')
   assert source['program'] == recognise.KINDS[kind].program

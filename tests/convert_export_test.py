@@ -6,7 +6,7 @@ import numpy as np
 import safetensors.numpy
 import state_dicts
 
-from selfgait_jax.convert import conversion, files, folder
+from selfgait_jax.convert import conversion, folder, weight_files
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
 
@@ -78,7 +78,7 @@ def test_a_supervised_selfgait_goes_back_with_a_fresh_target(
     f'--input={tmp_path / "train"}', f'--to-torch={back}'
   )
   assert status == 0, err
-  found = files.read(back)
+  found = weight_files.read(back)
   assert found.iteration == 4
   for part, copy in (
     ('online_network_state_dict.set_layer3', 'target_network_'),

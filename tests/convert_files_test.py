@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from selfgait_jax import errors
-from selfgait_jax.convert import files
+from selfgait_jax.convert import weight_files
 
 TENSORS = {
   'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -69,7 +69,7 @@ def test_without_torch_a_sentence_says_how_to_get_it(tmp_path, monkeypatch):
   path.write_bytes(b'\x80\x02}q\x00.')
   _refused(path, 'pip install -r requirements-convert.txt')
   with pytest.raises(errors.UserError, match='requirements-convert.txt'):
-    files.write(tmp_path / 'out.pt', TENSORS, {})
+    weight_files.write(tmp_path / 'out.pt', TENSORS, {})
   assert list(tmp_path.iterdir()) == [path]
 
 
@@ -81,7 +81,7 @@ def test_safetensors_under_any_name(tmp_path):
   }
   path = tmp_path / 'model.pt'
   path.write_bytes(_safetensors(TENSORS | half, iteration='12'))
-  found = files.read(path)
+  found = weight_files.read(path)
   assert found.iteration == 12 and found.optimizer == {}
   assert re.fullmatch('[0-9a-f]{64}', found.sha256)
   assert set(found.tensors) == {*TENSORS, 'x.half', 'brain', 'double'}
@@ -95,16 +95,16 @@ def test_safetensors_under_any_name(tmp_path):
 def test_safetensors_are_written_whole_or_not(tmp_path, monkeypatch):
   path = tmp_path / 'out.safetensors'
   content = {'model': TENSORS, 'iteration': 3, 'optimizer': {'state': {}}}
-  files.write(path, content, {'iteration': '3'})
+  weight_files.write(path, content, {'iteration': '3'})
   before = path.read_bytes()
   assert before == _safetensors(TENSORS, iteration='3')
 
   def full(*_):
     raise OSError(28, 'No space left on device')
 
-  monkeypatch.setattr(files.os, 'replace', full)
+  monkeypatch.setattr(weight_files.os, 'replace', full)
   with pytest.raises(errors.UserError, match='No space left'):
-    files.write(path, {'a': np.zeros(9)}, {})
+    weight_files.write(path, {'a': np.zeros(9)}, {})
   assert path.read_bytes() == before
   assert list(tmp_path.iterdir()) == [path]
 
@@ -126,7 +126,7 @@ def test_torch_files_old_and_new(torch, tmp_path, new):
   content = {'model': tensors, 'optimizer': optimizer, 'iteration': 5}
   path = tmp_path / 'model.safetensors'  # a name tells nothing
   torch.save(content, path, _use_new_zipfile_serialization=new)
-  found = files.read(path)
+  found = weight_files.read(path)
   assert found.iteration == 5
   assert list(found.tensors) == ['a.weight', 'half', 'double', 'a.count']
   for name, tensor in zip(found.tensors, tensors.values(), strict=True):
@@ -145,7 +145,7 @@ def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
     'title': 'x',
   }
   torch.save(content, tmp_path / 'model.pth')
-  found = files.read(tmp_path / 'model.pth')
+  found = weight_files.read(tmp_path / 'model.pth')
   assert list(found.tensors) == ['one_state_dict.w']
   assert found.optimizer['param_groups'] == [{'lr': 0.1}]
   assert found.iteration is None
@@ -153,7 +153,7 @@ def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
 
 def test_torch_reads_what_is_written(torch, tmp_path):
   content = {'model': TENSORS, 'iteration': 3, 'groups': [{'betas': [1, 2]}]}
-  files.write(tmp_path / 'out.pt', content, {})
+  weight_files.write(tmp_path / 'out.pt', content, {})
   found = torch.load(tmp_path / 'out.pt', weights_only=True)
   assert found['iteration'] == 3 and found['groups'] == [{'betas': [1, 2]}]
   for key, expected in TENSORS.items():
@@ -206,7 +206,7 @@ def test_other_content_of_torch_files(torch, tmp_path, make, words):
 
 def _refused(path, words):
   with pytest.raises(errors.UserError) as caught:
-    files.read(path)
+    weight_files.read(path)
   sentence = str(caught.value)
   assert re.fullmatch('expected .*, found .*; .*', sentence), sentence
   assert words in sentence and str(path) in sentence

@@ -11,10 +11,10 @@ from selfgait_jax import errors
 from selfgait_jax.convert import (
   conversion,
   exporter,
-  files,
   importer,
   optimizer,
   sections,
+  weight_files,
 )
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
@@ -60,8 +60,8 @@ def _buffers(rules, tensors, names, idle=()):
 def _import(monkeypatch, output, content, optimizer_state, case, **options):
   """Imports arrays as if they had been read from a file."""
   kind, _, _, tensors = content
-  found = files.Checkpoint(tensors, optimizer_state, 12, 'f' * 64)
-  monkeypatch.setattr(files, 'read', lambda path: found)
+  found = weight_files.Checkpoint(tensors, optimizer_state, 12, 'f' * 64)
+  monkeypatch.setattr(weight_files, 'read', lambda path: found)
   settings = [o.partition('=')[2] for o in state_dicts.options(case)]
   return importer.import_checkpoint(
     'model_12.pth', output, settings=settings, **options
@@ -147,7 +147,9 @@ def test_training_goes_on_from_an_imported_optimiser(
   # And back: what was idle has a buffer of zeros now.
   written = {}
   monkeypatch.setattr(
-    files, 'write', lambda path, content, metadata: written.update(content)
+    weight_files,
+    'write',
+    lambda path, content, metadata: written.update(content),
   )
   exporter.export_checkpoint(str(directory), str(tmp_path / 'back.pt'))
   again = written.get('optimizer') or written['optimizer_state_dict']

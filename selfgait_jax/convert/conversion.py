@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from flax import traverse_util
 
-from selfgait_jax.convert.rules import Rule
+from selfgait_jax.convert.tables.rules import Rule
 
 
 def to_variables(

@@ -8,7 +8,7 @@ import numpy as np
 from flax import traverse_util
 
 from selfgait_jax import errors
-from selfgait_jax.convert.rules import Rule
+from selfgait_jax.convert.tables.rules import Rule
 from selfgait_jax.models import factory
 
 SHOWN = 3  # of each list, in the sentence; the report has all

@@ -9,7 +9,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.convert import conversion, files, optimizer, recognise
+from selfgait_jax.convert import conversion, optimizer, recognise, weight_files
 from selfgait_jax.convert.sections import TABLES
 from selfgait_jax.run import checkpointing
 
@@ -48,9 +48,9 @@ def export_checkpoint(
     UserError: there is no checkpoint, or the file cannot be written.
   """
   target = pathlib.Path(file)
-  if target.suffix not in files.SUFFIXES:
+  if target.suffix not in weight_files.SUFFIXES:
     raise errors.UserError(
-      f'expected a file that ends in {", ".join(files.SUFFIXES)}, found '
+      f'expected a file that ends in {", ".join(weight_files.SUFFIXES)}, found '
       f'{file}; change --to-torch'
     )
   if target.exists() and not overwrite:
@@ -74,7 +74,7 @@ def export_checkpoint(
   opt_state = training.get('opt_state')
   step = int(manifest.get('step') or 0)
   content = _content(kind, tensors, rules, opt_state, manifest, step, report)
-  files.write(target, content, {'kind': kind, 'iteration': str(step)})
+  weight_files.write(target, content, {'kind': kind, 'iteration': str(step)})
   numbers = sum(tensor.size for tensor in tensors.values())
   report(f'wrote {len(tensors)} tensors of {numbers:,} numbers to {file}')
 

@@ -13,11 +13,11 @@ from selfgait_jax import __version__, errors
 from selfgait_jax.convert import (
   conversion,
   difference,
-  files,
   folder,
   optimizer,
   recognise,
   sections,
+  weight_files,
 )
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
@@ -64,7 +64,7 @@ def import_checkpoint(
   """
   file = pathlib.Path(path)
   with folder.claimed(pathlib.Path(output), overwrite) as directory:
-    found = files.read(file)
+    found = weight_files.read(file)
     numbers = sum(tensor.size for tensor in found.tensors.values())
     report(f'read {len(found.tensors)} tensors of {numbers:,} numbers')
     kind, section = _section(

@@ -12,7 +12,7 @@ import optax
 
 from selfgait_jax import errors
 from selfgait_jax.convert import conversion
-from selfgait_jax.convert.rules import Rule
+from selfgait_jax.convert.tables.rules import Rule
 from selfgait_jax.train import optimizer as optimizers
 
 _STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')

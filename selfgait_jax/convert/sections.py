@@ -4,7 +4,8 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from selfgait_jax import errors
-from selfgait_jax.convert import (
+from selfgait_jax.convert import recognise
+from selfgait_jax.convert.tables import (
   deepgaitv2,
   gaitbase,
   gaitgl,
@@ -12,7 +13,6 @@ from selfgait_jax.convert import (
   gaitset,
   gaitset_original,
   gaitssb,
-  recognise,
   selfgait,
 )
 from selfgait_jax.settings import networks, validate

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from selfgait_jax.convert.rules import CONV, Layout, Rule, norm
+from selfgait_jax.convert.tables.rules import CONV, Layout, Rule, norm
 from selfgait_jax.models.resnet import STRIDES
 
 PREFIX = 'Backbone.forward_block.'

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert.rules import CONV, Rule, neck, norm
+from selfgait_jax.convert.tables.rules import CONV, Rule, neck, norm
 
 PARTS = 64  # the rows of the doubled map
 STAGES = ('GLConvA0', 'GLConvA1', 'GLConvB2')

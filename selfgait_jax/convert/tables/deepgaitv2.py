@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert import resnet
-from selfgait_jax.convert.rules import CONV, Layout, Rule, neck
+from selfgait_jax.convert.tables import resnet
+from selfgait_jax.convert.tables.rules import CONV, Layout, Rule, neck
 from selfgait_jax.models.deepgaitv2 import FRAME_STAGES
 
 # A clip convolution that sees one frame is a frame convolution here:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert.rules import CONV, Rule
+from selfgait_jax.convert.tables.rules import CONV, Rule
 
 # What the trunk of so many pairs of convolutions sees apart, in every recipe.
 HALVINGS = {3: (0, 2, 3), 4: (0, 0, 3, 3)}

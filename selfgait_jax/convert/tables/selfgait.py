@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert.rules import CONV, POINTWISE, Rule, norm
+from selfgait_jax.convert.tables.rules import CONV, POINTWISE, Rule, norm
 
 # Inputs of the matrices that the release's frame network has and never uses.
 DEAD_INPUTS = 256

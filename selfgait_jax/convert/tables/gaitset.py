@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert.rules import CONV, Rule
+from selfgait_jax.convert.tables.rules import CONV, Rule
 
 
 def rules(settings: Mapping) -> list[Rule]:

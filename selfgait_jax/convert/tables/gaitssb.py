@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from selfgait_jax.convert import resnet
-from selfgait_jax.convert.rules import Rule, norm, part_vector
+from selfgait_jax.convert.tables import resnet
+from selfgait_jax.convert.tables.rules import Rule, norm, part_vector
 
 
 def rules(settings: Mapping) -> list[Rule]:
