@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from configs import default
-from selfgait_jax import embedding, retrieval
+from selfgait_jax import embedder, retrieval
 from selfgait_jax.data import datasets
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
@@ -61,7 +61,7 @@ def evaluate_case(options):
     ('one at a time', single, 1, len(found)),
     ('one at a time, unpadded', single, 1, 1),
   ):
-    embed = embedding.make_embedder(
+    embed = embedder.make_embedder(
       model, over, 'embedding', config.model.crop_width, batch_frames
     )
 

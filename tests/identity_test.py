@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from selfgait_jax import embedding, retrieval
+from selfgait_jax import embedder, retrieval
 from selfgait_jax.data import sequences
 from selfgait_jax.data.walkers import walkers
 from selfgait_jax.machine import sharding
@@ -44,7 +44,7 @@ def _gap(training, held_out, workdir):
   stage.frames, stage.optimizer, stage.learning_rate = 6, 'adam', 3e-3
   loop.train(config, workdir, 'train', training)
   variables, _ = checkpointing.load_variables(str(workdir / 'train'))
-  embed = embedding.make_embedder(
+  embed = embedder.make_embedder(
     factory.make_model(config.model),
     sharding.make_mesh(),
     'embedding',

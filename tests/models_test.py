@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs import default, synthetic
-from selfgait_jax import embedding
+from selfgait_jax import embedder
 from selfgait_jax.data import sequences
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory, layers
@@ -242,7 +242,7 @@ def test_embedding_does_not_depend_on_the_batch(small):
   )
   found = []
   for batch_frames in (1, 60, 10_000):
-    embed = embedding.make_embedder(
+    embed = embedder.make_embedder(
       model, sharding.make_mesh(), 'embedding', 44, batch_frames
     )
     found.append(embed(variables, data, 720))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax.data import datasets, loading, sequences, sides
+from selfgait_jax.data import datasets, loading, sequences
 
 
 @pytest.mark.parametrize('shared, reads', [(False, 2), (True, 1)])
@@ -18,7 +18,7 @@ def test_every_subject_is_read_once(shared, reads, monkeypatch):
     names = [(s, 'nm-01', '090', clip) for s in subjects]
     return sequences.from_records(names, config.data.name)
 
-  monkeypatch.setattr(sides.loading, 'load', load)
+  monkeypatch.setattr(loading.loading, 'load', load)
   config = default.get_config()
   config.reference.partition = shared
   read = loading.loader(config)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from selfgait_jax import embedding, errors, protocols
+from selfgait_jax import embedder, errors, protocols
 from selfgait_jax.data import partitions, splits
 from selfgait_jax.data.sequences import SequenceSet
 
@@ -19,14 +19,14 @@ def make_embedder(config, model, mesh, label_free: bool):
   `unlabelled_sample` returned.
   """
   output = config.eval.label_free_output if label_free else 'embedding'
-  embed = embedding.make_embedder(
+  embed = embedder.make_embedder(
     model, mesh, output, config.model.crop_width, config.eval.batch_frames
   )
 
   def run(variables, sequences, max_frames, sample, title=''):
     found = embed(variables, sequences, max_frames, title=title)
     if label_free and config.eval.standardise:
-      found = embedding.standardise(
+      found = embedder.standardise(
         found, embed(variables, sample(), SAMPLE_FRAMES)
       )
     return found
