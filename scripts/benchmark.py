@@ -13,41 +13,43 @@ from selfgait_jax.machine import environment
 if __name__ == '__main__':
   environment.prepare()
 
-import benchmark_beside
-import benchmark_busy
-import benchmark_compile
-import benchmark_input
-import benchmark_memory
-import benchmark_rates
-import benchmark_recognition
-import benchmark_scaling
-import benchmark_steps
+from benchmarks import (
+  beside,
+  busy,
+  compiled,
+  inputs,
+  memory,
+  rates,
+  recognition,
+  scaling,
+  step,
+)
 
 from selfgait_jax import errors
 
 CASES = {  # name: (its options, itself)
-  'input': (benchmark_input.input_options, benchmark_input.input_case),
-  'busy': (benchmark_busy.busy_options, benchmark_busy.busy_case),
-  'step': (benchmark_steps.step_options, benchmark_steps.step_case),
-  'memory': (benchmark_steps.step_options, benchmark_memory.memory_case),
-  'rates': (benchmark_rates.rates_options, benchmark_rates.rates_case),
-  'embed': (benchmark_steps.embed_options, benchmark_steps.embed_case),
+  'input': (inputs.input_options, inputs.input_case),
+  'busy': (busy.busy_options, busy.busy_case),
+  'step': (step.step_options, step.step_case),
+  'memory': (step.step_options, memory.memory_case),
+  'rates': (rates.rates_options, rates.rates_case),
+  'embed': (step.embed_options, step.embed_case),
   'evaluate': (
-    benchmark_recognition.evaluate_options,
-    benchmark_recognition.evaluate_case,
+    recognition.evaluate_options,
+    recognition.evaluate_case,
   ),
   'search': (
-    benchmark_recognition.search_options,
-    benchmark_recognition.search_case,
+    recognition.search_options,
+    recognition.search_case,
   ),
   'scaling': (
-    benchmark_scaling.scaling_options,
-    benchmark_scaling.scaling_case,
+    scaling.scaling_options,
+    scaling.scaling_case,
   ),
-  'count': (benchmark_scaling.count_options, benchmark_scaling.count_case),
+  'count': (scaling.count_options, scaling.count_case),
   'compile': (
-    benchmark_compile.compile_options,
-    benchmark_compile.compile_case,
+    compiled.compile_options,
+    compiled.compile_case,
   ),
 }
 
@@ -69,7 +71,7 @@ def main() -> int:
   options = parser.parse_args()
   try:
     if getattr(options, 'beside', None):
-      results = benchmark_beside.compare(options.beside, options.rounds)
+      results = beside.compare(options.beside, options.rounds)
     else:
       print(f'{options.case}: {options.title}', file=sys.stderr)
       results = options.run(options)

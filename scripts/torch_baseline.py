@@ -20,7 +20,7 @@ import statistics
 import time
 
 import torch
-import torch_networks as networks
+from benchmarks import torch_networks as networks
 from torch import nn
 from torch.nn import functional as F
 

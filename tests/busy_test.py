@@ -2,10 +2,10 @@
 
 import time
 
-import benchmark_profile
 import jax
 import numpy as np
 import pytest
+from benchmarks import profiles
 
 from selfgait_jax import errors
 from selfgait_jax.machine import sharding
@@ -24,7 +24,7 @@ from selfgait_jax.machine import sharding
   ],
 )
 def test_gaps_are_what_no_span_covers(spans, expected):
-  assert benchmark_profile.gaps(10, 20, spans) == expected
+  assert profiles.gaps(10, 20, spans) == expected
 
 
 def make_profile(planes):
@@ -89,7 +89,7 @@ def test_gpu_is_busy_with_kernels_and_copies():
       '/device:GPU:2': {},  # seen, not used
     }
   )
-  found = benchmark_profile.summarise(profile)
+  found = profiles.summarise(profile)
   # Of 20 ms 3 + 8 with kernels, 1 with a copy alone.
   assert found == {
     'device_busy': 0.6,
@@ -101,7 +101,7 @@ def test_gpu_is_busy_with_kernels_and_copies():
     'devices': 2,
     'least_busy': '/device:GPU:1',
   }
-  last = benchmark_profile.summarise(profile, steps=1)
+  last = profiles.summarise(profile, steps=1)
   assert (last['device_busy'], last['steps']) == (0.6, 1)
 
 
@@ -116,7 +116,7 @@ def test_tpu_is_busy_with_operations():
   profile = make_profile(
     {'/device:TPU:0': lines, '/device:TPU:0 SparseCore 0': other}
   )
-  found = benchmark_profile.summarise(profile)
+  found = profiles.summarise(profile)
   assert found['device_busy'] == 0.95
   assert found['copying_only'] is found['kernels_per_step'] is None
   assert found['longest_gaps'] == [{'ms': 1.0, 'host': ''}]
@@ -144,7 +144,7 @@ def test_cpu_is_busy_until_its_operations_end_but_not_while_they_wait():
       }
     }
   )
-  found = benchmark_profile.summarise(profile)
+  found = profiles.summarise(profile)
   # 0 to 5, 8 to 9 and 13 to 14; the other device waits for 1 ms in all.
   assert found['device_busy'] == 0.35
   assert (found['devices'], found['least_busy']) == (2, 'CPU 0')
@@ -153,15 +153,15 @@ def test_cpu_is_busy_until_its_operations_end_but_not_while_they_wait():
 def test_profile_without_operations_names_its_planes():
   profile = make_profile({'/device:CUSTOM:0': {}})
   with pytest.raises(errors.UserError, match='/device:CUSTOM:0'):
-    benchmark_profile.summarise(profile)
+    profiles.summarise(profile)
 
 
 def test_profile_without_steps(tmp_path):
   profile = jax.profiler.ProfileData.from_text_proto('')
   with pytest.raises(errors.UserError, match="steps 'train'"):
-    benchmark_profile.summarise(profile)
+    profiles.summarise(profile)
   with pytest.raises(errors.UserError, match='xplane'):
-    benchmark_profile.read(tmp_path)
+    profiles.read(tmp_path)
 
 
 def test_real_profile_shows_how_the_host_held_the_devices_up(tmp_path):
@@ -175,7 +175,7 @@ def test_real_profile_shows_how_the_host_held_the_devices_up(tmp_path):
         jax.block_until_ready(work(x))
       with jax.profiler.TraceAnnotation('asleep'):
         time.sleep(0.05)
-  found = benchmark_profile.summarise(benchmark_profile.read(tmp_path))
+  found = profiles.summarise(profiles.read(tmp_path))
   assert (found['steps'], found['devices']) == (3, 4)
   assert 0 < found['device_busy'] < 0.9
   longest, *_ = found['longest_gaps']

@@ -6,9 +6,8 @@ import pathlib
 import subprocess
 import sys
 
-import benchmark_compile
-import benchmark_targets
 import pytest
+from benchmarks import compiled, targets
 
 from selfgait_jax import errors
 
@@ -38,17 +37,17 @@ def compile_step(*options):
 
 
 def test_tpu_targets():
-  found = benchmark_targets.parse('tpu:v5e:4x4')
+  found = targets.parse('tpu:v5e:4x4')
   assert found == ('tpu', 'v5e:4x4', {}, None)
-  alone = benchmark_targets.parse('tpu:v5p:1x1x1')
+  alone = targets.parse('tpu:v5p:1x1x1')
   assert alone.options == {'chips_per_host_bounds': (1, 1, 1)}
 
 
 def test_gpu_targets(tmp_path):
-  found = benchmark_targets.parse('gpu:H200')
+  found = targets.parse('gpu:H200')
   assert found.platform == 'cuda' and found.memory == 151397597184
   assert found.options['topology'] == '1x1x1'
-  several = benchmark_targets.parse('gpu:A100x8')
+  several = targets.parse('gpu:A100x8')
   assert several.options['topology'] == '1x1x8'
   facts = several.options['target_config']
   for line in (
@@ -60,7 +59,7 @@ def test_gpu_targets(tmp_path):
     assert f'{line}\n' in facts
   path = tmp_path / 'box.txtpb'
   path.write_text('gpu_device_info { device_memory_size: 7 }')
-  own = benchmark_targets.parse(f'gpu:{path}x2')
+  own = targets.parse(f'gpu:{path}x2')
   assert own.memory == 7 and own.options['topology'] == '1x1x2'
   assert own.options['target_config'] == path.read_text()
 
@@ -73,15 +72,15 @@ def test_an_unknown_target_is_told_the_known(text):
   with pytest.raises(
     errors.UserError, match=r'v5e\|v5p\|v6e.*H200\|H100\|A100'
   ):
-    benchmark_targets.parse(text)
+    targets.parse(text)
 
 
 def test_a_description_that_is_not_there_or_says_too_little(tmp_path):
   with pytest.raises(errors.UserError, match='expected a file'):
-    benchmark_targets.parse('gpu:nowhere.txtpb')
+    targets.parse('gpu:nowhere.txtpb')
   (tmp_path / 'box.txtpb').touch()
   with pytest.raises(errors.UserError, match='device_memory_size'):
-    benchmark_targets.parse(f'gpu:{tmp_path}/box.txtpb')
+    targets.parse(f'gpu:{tmp_path}/box.txtpb')
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,7 @@ def test_a_compiler_that_is_not_installed(target, package, plugin, monkeypatch):
   ):  # fmt: skip
     monkeypatch.setenv(name, '1')  # and taken back afterwards
   with pytest.raises(errors.UserError) as caught:
-    benchmark_targets.devices(benchmark_targets.parse(target))
+    targets.devices(targets.parse(target))
   assert f'pip install "{package}"' in str(caught.value)
 
 
@@ -139,7 +138,7 @@ copy-start(%b)
   first, last = 3 * tensor, 2 * tensor
   loops = (3 + 1) * 2 * tensor
   expected = first + loops + matrix + row + 2 * 2 * row + last
-  assert benchmark_compile.count_traffic(program) == expected
+  assert compiled.count_traffic(program) == expected
 
 
 @pytest.mark.parametrize(
@@ -158,12 +157,12 @@ copy-start(%b)
   ],
 )
 def test_what_a_tpu_says_is_missing(said, needs):
-  found = benchmark_compile.needed(said)
+  found = compiled.needed(said)
   assert found == {'needs_gb': needs, 'memory_gb': 16.91}
 
 
 def test_a_tpu_may_not_say_what_is_missing():
-  assert benchmark_compile.needed('RESOURCE_EXHAUSTED: no more') == {}
+  assert compiled.needed('RESOURCE_EXHAUSTED: no more') == {}
 
 
 @pytest.mark.slow  # compiles a step

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import types
 
-import benchmark_scaling
 import jax
 import pytest
 import scaling_model
+from benchmarks import scaling
 
 from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
@@ -75,7 +75,7 @@ def test_messages_of_a_program():
   ROOT %c = pred[] all-reduce(%z)
   %d = f32[9]{0} fusion(%all-gather), calls=%f
   """
-  assert benchmark_scaling.count_messages(program) == [
+  assert scaling.count_messages(program) == [
     ('all-reduce', 4 * 64 + 2 * 6),
     ('all-gather', 4 * 16),
     ('all-reduce', 1),
@@ -102,7 +102,7 @@ ENTRY %main (p: f32[2]) -> f32[8] {{
   %b = f32[3]{{0}} all-reduce(%a), channel_id=1
 }}
 """
-  assert benchmark_scaling.count_messages(program) == [
+  assert scaling.count_messages(program) == [
     ('all-gather', 32),
     ('all-reduce', 12),
     ('all-reduce', 12),
@@ -118,11 +118,11 @@ def test_efficiency_is_against_the_first_of_its_kind(monkeypatch):
     facts = {'sequences': 2, 'frames': 3, 'dtype': 'float32', 'device': 'cpu'}
     return {'frames_per_second': rate, 'seconds': 0.1, **facts}
 
-  monkeypatch.setattr(benchmark_scaling, 'measure', measure)
+  monkeypatch.setattr(scaling, 'measure', measure)
   options = types.SimpleNamespace(
     devices=[1, 2], processes=[1, 2], rounds=2, step='selfgait'
   )
-  lines = list(benchmark_scaling.scaling_case(options))
+  lines = list(scaling.scaling_case(options))
   cases = [
     (scaling, devices, processes)
     for scaling in ('weak', 'strong')

@@ -3,12 +3,9 @@
 import collections
 import re
 
-import benchmark_common
-import benchmark_scaling
-import benchmark_steps
-import benchmark_targets
 import jax
 
+from benchmarks import common, scaling, step, targets
 from selfgait_jax.machine import sharding
 
 # JAX takes so much of a GPU's memory when it starts, and no more.
@@ -39,7 +36,7 @@ def compile_options(parser):
     'gpu:H200x8 for 8 of one host, or gpu:PATH.txtpb, such as a file of '
     'xla/backends/gpu/target_config/specs in OpenXLA',
   )
-  benchmark_scaling.published_options(parser)
+  scaling.published_options(parser)
 
 
 def compile_case(options):
@@ -56,14 +53,14 @@ def compile_case(options):
   read and write, without what a TPU holds on the chip: of an input that is read
   in part all counts, of one that a cache serves too.
   """
-  target = benchmark_targets.parse(options.target)
-  mesh = sharding.make_mesh(benchmark_targets.devices(target))
-  *_, step = benchmark_steps.parts(options, mesh)
+  target = targets.parse(options.target)
+  mesh = sharding.make_mesh(targets.devices(target))
+  *_, step = step.parts(options, mesh)
   # The state is made here: nothing can be placed on devices that are not.
   here = sharding.make_mesh(jax.devices()[:1])
-  _, make, state, step_here = benchmark_steps.prepare(options, here)
+  _, make, state, step_here = step.prepare(options, here)
   batch = make(0)
-  flops = benchmark_steps.arithmetic(step_here, state, batch)
+  flops = step.arithmetic(step_here, state, batch)
   shape_of = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
   shapes = jax.tree.map(shape_of, (state, batch))
   platforms = (target.platform,)
@@ -79,7 +76,7 @@ def compile_case(options):
     'tflop': round(flops / 1e12, 3),
   }
   try:
-    seconds, compiled = benchmark_common.seconds(lowered.compile)
+    seconds, compiled = common.seconds(lowered.compile)
   except jax.errors.JaxRuntimeError as error:
     if 'RESOURCE_EXHAUSTED' not in str(error):
       raise
@@ -87,7 +84,7 @@ def compile_case(options):
     return
   memory = compiled.memory_analysis()
   program = compiled.as_text()
-  messages = benchmark_scaling.count_messages(program)
+  messages = scaling.count_messages(program)
   peak = memory.peak_memory_in_bytes
   if target.memory:
     found['memory_gb'] = _gb(target.memory)
@@ -123,7 +120,7 @@ def count_traffic(program: str) -> int:
   """
   computations, lines = collections.defaultdict(list), []
   for line in program.splitlines():
-    if head := benchmark_scaling.COMPUTATION.match(line):
+    if head := scaling.COMPUTATION.match(line):
       lines = computations['ENTRY' if head[1] else head[2]]
     elif match := INSTRUCTION.match(line):
       lines.append(match.groups())
@@ -147,13 +144,13 @@ def _traffic(name, computations):
         kind = kind.removesuffix('-done')
       read = [_outside(types.get(operand, '')) for operand in operands]
       if kind in SLICES:  # it reads no more than it returns
-        read = [min(read[0], benchmark_scaling.count_bytes(shapes))]
+        read = [min(read[0], scaling.count_bytes(shapes))]
       total += sum(read) + _outside(shapes)
   return total
 
 
 def _outside(shapes):
-  return benchmark_scaling.count_bytes(ON_CHIP.sub('', shapes))
+  return scaling.count_bytes(ON_CHIP.sub('', shapes))
 
 
 def _gb(size):

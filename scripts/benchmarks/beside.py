@@ -7,8 +7,7 @@ import statistics
 import subprocess
 import sys
 
-import benchmark_common
-
+from benchmarks import common
 from selfgait_jax import errors
 from selfgait_jax.machine import environment
 
@@ -22,7 +21,7 @@ def options(parser):
   )
   parser.add_argument(
     '--rounds',
-    type=benchmark_common.count,
+    type=common.count,
     default=5,
     help='of --beside; the median counts',
   )

@@ -12,10 +12,9 @@ import statistics
 import subprocess
 import sys
 
-import benchmark_common
-import benchmark_steps
 import jax
 
+from benchmarks import common, step
 from selfgait_jax import errors
 
 PROGRAM = pathlib.Path(__file__).with_name('benchmark.py')
@@ -32,7 +31,7 @@ SHAPE = re.compile(r'(pred|[a-z]+\d+)\[([\d,]*)\]')
 
 
 def scaling_options(parser):
-  benchmark_steps.network_options(parser)
+  step.network_options(parser)
   parser.add_argument(
     '--devices', type=_counts, default='1,2', help='of one process'
   )
@@ -43,7 +42,7 @@ def scaling_options(parser):
     help='with a device each, over loopback; none if it is not given',
   )
   add = lambda name, default, text: parser.add_argument(
-    name, type=benchmark_common.count, default=default, help=text
+    name, type=common.count, default=default, help=text
   )
   add('--sequences', 4, 'weak scaling: a device')
   add('--total', 8, 'strong scaling: in all')
@@ -144,38 +143,36 @@ def measure(options, scaling: str, devices: int, processes: int) -> dict:
 def count_options(parser):
   published_options(parser)
   parser.add_argument(
-    '--devices', type=benchmark_common.count, default=8, help='that share them'
+    '--devices', type=common.count, default=8, help='that share them'
   )
 
 
 def published_options(parser):
   """A step and its batch, by default of the published size."""
-  benchmark_steps.network_options(parser)
+  step.network_options(parser)
   parser.add_argument(
-    '--sequences', type=benchmark_common.count, default=128, help='in all'
+    '--sequences', type=common.count, default=128, help='in all'
   )
-  parser.add_argument(
-    '--frames', type=benchmark_common.count, default=30, help='a clip'
-  )
+  parser.add_argument('--frames', type=common.count, default=30, help='a clip')
   _dtype_option(parser)
 
 
 def count_case(options):
   """Arithmetic and messages of a training step, counted, without running it.
 
-  `tflop` is XLA's count (`benchmark_steps.arithmetic`). The messages are those
+  `tflop` is XLA's count (`step.arithmetic`). The messages are those
   of the program compiled for CPU devices; a loop's body would count once (there
   is none with messages).
   """
-  mesh = benchmark_common.make_mesh(options.devices)
-  _, make, state, step = benchmark_steps.prepare(options, mesh)
+  mesh = common.make_mesh(options.devices)
+  _, make, state, step = step.prepare(options, mesh)
   batch = make(0)
   shape_of = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
   lowered = step.lower(*jax.tree.map(shape_of, (state, batch)))
   messages = count_messages(lowered.compile().as_text())
   yield {
     'step': options.step,
-    'tflop': round(benchmark_steps.arithmetic(step, state, batch) / 1e12, 3),
+    'tflop': round(step.arithmetic(step, state, batch) / 1e12, 3),
     'parameters': sum(x.size for x in jax.tree.leaves(state.params)),
     'messages': len(messages),
     'bytes': sum(size for _, size in messages),
@@ -216,7 +213,7 @@ def _dtype_option(parser):
 
 def _counts(text):
   try:
-    return [benchmark_common.count(part) for part in text.split(',')]
+    return [common.count(part) for part in text.split(',')]
   except argparse.ArgumentTypeError as error:
     raise argparse.ArgumentTypeError(
       f'expected numbers with commas between, found {text}'

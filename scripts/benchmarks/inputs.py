@@ -6,12 +6,10 @@ import itertools
 import sys
 import time
 
-import benchmark_common
-import benchmark_profile
-import benchmark_steps
 import jax
 import numpy as np
 
+from benchmarks import common, profiles, step
 from selfgait_jax.data import (
   datasets,
   input_pipeline,
@@ -31,12 +29,8 @@ def input_options(parser):
 
 
 def loader_options(parser):
-  parser.add_argument(
-    '--clips', type=benchmark_common.count, default=128, help='a batch'
-  )
-  parser.add_argument(
-    '--frames', type=benchmark_common.count, default=30, help='a clip'
-  )
+  parser.add_argument('--clips', type=common.count, default=128, help='a batch')
+  parser.add_argument('--frames', type=common.count, default=30, help='a clip')
   parser.add_argument('--workers', type=int, default=2, help='threads')
   parser.add_argument(
     '--loader',
@@ -46,7 +40,7 @@ def loader_options(parser):
   )
   parser.add_argument(
     '--step',
-    choices=benchmark_steps.STEPS,
+    choices=step.STEPS,
     help='that of the case step; without it, one that only reads all pixels',
   )
   parser.add_argument(
@@ -60,7 +54,7 @@ def loader_options(parser):
   )
   parser.add_argument('--data_dir', help='TFDS data directory to read instead')
   parser.add_argument('--packed', help='packed file to read instead')
-  benchmark_common.device_options(parser)
+  common.device_options(parser)
 
 
 def input_case(options):
@@ -99,9 +93,9 @@ def each_loader(options):
     devices, and a function -> what was asked for and what it ran on, for a JSON
     line.
   """
-  mesh = benchmark_common.make_mesh(options.devices)
+  mesh = common.make_mesh(options.devices)
   sharding.check_batch(options.clips, mesh, '--clips or --devices')
-  config, name, function = benchmark_steps.settings(
+  config, name, function = step.settings(
     options.step or 'gaitset', options.clips, options
   )
   config.data.workers = options.workers
@@ -113,9 +107,7 @@ def each_loader(options):
   @functools.cache  # loaders that yield clips share a compiled step
   def training(take):
     if options.step:
-      return benchmark_steps.training(
-        config, config[name], function, mesh, take
-      )
+      return step.training(config, config[name], function, mesh, take)
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
     return make_state, sharding.compile_step(_look, mesh, take)
 
@@ -128,7 +120,7 @@ def each_loader(options):
       'workers': options.workers,
       'sequences': len(sequences),
       'load_seconds': round(loaded, 1),
-      **benchmark_common.describe(mesh),
+      **common.describe(mesh),
     }
 
   for loader in options.loader or LOADERS:
@@ -151,9 +143,7 @@ def train(step, state, batches, seconds, least):
   while time.monotonic() - start < seconds or count < least:
     with jax.profiler.TraceAnnotation('batch'):
       batch = next(batches)
-    with jax.profiler.StepTraceAnnotation(
-      benchmark_profile.STEP, step_num=count
-    ):
+    with jax.profiler.StepTraceAnnotation(profiles.STEP, step_num=count):
       state, scalars, _ = step(state, *batch)
     with jax.profiler.TraceAnnotation('wait'):
       sharding.keep_pace(state, previous)
@@ -177,7 +167,7 @@ def _read(config, options):
     return loading.load(config, splits.subjects(config, 'train'))
   facts = datasets.CASIA_B
   subjects = facts.subjects[: options.subjects]
-  found = benchmark_common.random_sequences(
+  found = common.random_sequences(
     itertools.product(subjects, facts.conditions, facts.views)
   )
   np.greater(found.frames, 127, out=found.frames.view(bool))

@@ -2,11 +2,9 @@
 
 import tempfile
 
-import benchmark_common
-import benchmark_input
-import benchmark_profile
 import jax
 
+from benchmarks import common, inputs, profiles
 from selfgait_jax import errors
 
 WARM = 8  # steps that do not count; batches thrown away, more than made ahead
@@ -15,7 +13,7 @@ WARM = 8  # steps that do not count; batches thrown away, more than made ahead
 def busy_options(parser):
   parser.add_argument(
     '--steps',
-    type=benchmark_common.count,
+    type=common.count,
     default=20,
     help='of which the profile tells',
   )
@@ -24,7 +22,7 @@ def busy_options(parser):
     help='folder of one recorded in training with config.log.profile_at_step, '
     'to read instead of training here; nothing else then matters',
   )
-  benchmark_input.loader_options(parser)
+  inputs.loader_options(parser)
 
 
 def busy_case(options):
@@ -37,17 +35,17 @@ def busy_case(options):
   The host is recorded too, but for Python's functions, which would slow it.
   """
   if options.profile:
-    profile = benchmark_profile.read(options.profile)
+    profile = profiles.read(options.profile)
     yield {
       'profile': options.profile,
-      **benchmark_profile.summarise(profile),
+      **profiles.summarise(profile),
     }
     return
-  for state, step, batches, describe in benchmark_input.each_loader(options):
-    state, *_ = benchmark_input.train(step, state, batches, 0, WARM)
+  for state, step, batches, describe in inputs.each_loader(options):
+    state, *_ = inputs.train(step, state, batches, 0, WARM)
     profile = _record(step, state, batches, WARM + options.steps + 1)
     batches.close()
-    found = benchmark_profile.summarise(profile, options.steps)
+    found = profiles.summarise(profile, options.steps)
     used = describe()['devices'] // jax.process_count()
     if found['devices'] != used:
       raise errors.UserError(
@@ -66,5 +64,5 @@ def _record(step, state, batches, steps):
       # Those made while the profiler started would hide a loader's slowness.
       for _ in range(WARM):
         next(batches)
-      benchmark_input.train(step, state, batches, 0, steps)
-    return benchmark_profile.read(folder)
+      inputs.train(step, state, batches, 0, steps)
+    return profiles.read(folder)

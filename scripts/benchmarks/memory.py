@@ -2,11 +2,10 @@
 
 import functools
 
-import benchmark_common
-import benchmark_steps
 import jax
 import jax.numpy as jnp
 
+from benchmarks import common, step
 from selfgait_jax.machine import sharding
 
 
@@ -20,12 +19,12 @@ def memory_case(options):
   compiled for this device asks for besides state and batch, over all devices
   (a CPU computes in float32).
   """
-  mesh = benchmark_steps.make_mesh(options)
-  model, make, state, step = benchmark_steps.prepare(options, mesh)
+  mesh = step.make_mesh(options)
+  model, make, state, step = step.prepare(options, mesh)
   batch = make(0)
   kept = jax.eval_shape(functools.partial(_backward, model), state, batch)
   lowered = step.lower(state, sharding.shard_batch(batch, mesh))
-  compile_seconds, compiled = benchmark_common.seconds(lowered.compile)
+  compile_seconds, compiled = common.seconds(lowered.compile)
   temporary = compiled.memory_analysis().temp_size_in_bytes * mesh.size
   bytes_kept = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(kept))
   yield {
@@ -37,7 +36,7 @@ def memory_case(options):
     'frames': options.frames,
     'dtype': options.dtype,
     'compile_seconds': round(compile_seconds, 1),
-    **benchmark_common.describe(mesh),
+    **common.describe(mesh),
   }
 
 

@@ -5,11 +5,10 @@ import functools
 import itertools
 import statistics
 
-import benchmark_beside
-import benchmark_common
 import jax
 import numpy as np
 
+from benchmarks import beside, common
 from configs import default
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, input_pipeline, splits
@@ -68,13 +67,13 @@ def step_case(options):
   first = place(make(0))  # the whole batch, of which a process makes a part
   lowered = step.lower(state, first)
   flops = arithmetic(step, state, first)
-  compile_seconds, step = benchmark_common.seconds(lowered.compile)
+  compile_seconds, step = common.seconds(lowered.compile)
   parts = []
   for number in range(WARM + options.repeats):
-    input_seconds, batch = benchmark_common.seconds(make, number)
-    transfer_seconds, batch = benchmark_common.seconds(place, batch)
+    input_seconds, batch = common.seconds(make, number)
+    transfer_seconds, batch = common.seconds(place, batch)
     # Waits at each step: steps queued over CPU devices may hang.
-    step_seconds, (state, *_) = benchmark_common.seconds(step, state, batch)
+    step_seconds, (state, *_) = common.seconds(step, state, batch)
     parts.append((input_seconds, transfer_seconds, step_seconds))
   medians = [
     statistics.median(part) for part in zip(*parts[WARM:], strict=True)
@@ -202,12 +201,12 @@ def embed_case(options):
 
   trunk = 'encoder' if frames_alone else 'trunk'
   for part, function in ((trunk, encode), ('embedding', embed)):
-    compile_seconds, forward = benchmark_common.seconds(
+    compile_seconds, forward = common.seconds(
       sharding.compile_embed(function, mesh).lower(variables, *batch).compile
     )
     run = functools.partial(forward, variables, *batch)
-    benchmark_common.median_seconds(run, WARM)
-    seconds = benchmark_common.median_seconds(run, options.repeats)
+    common.median_seconds(run, WARM)
+    seconds = common.median_seconds(run, options.repeats)
     yield {
       'model': options.model,
       'part': part,
@@ -224,23 +223,21 @@ def _config(network, options):
 
 def _batch_options(parser):
   parser.add_argument(
-    '--sequences', type=benchmark_common.count, default=8, help='a batch'
+    '--sequences', type=common.count, default=8, help='a batch'
   )
-  parser.add_argument(
-    '--frames', type=benchmark_common.count, default=10, help='a clip'
-  )
+  parser.add_argument('--frames', type=common.count, default=10, help='a clip')
   parser.add_argument(
     '--repeats',
-    type=benchmark_common.count,
+    type=common.count,
     default=7,
     help='timed; the median counts',
   )
-  benchmark_common.device_options(parser)
-  benchmark_beside.options(parser)
+  common.device_options(parser)
+  beside.options(parser)
 
 
 def make_mesh(options):
-  mesh = benchmark_common.make_mesh(options.devices)
+  mesh = common.make_mesh(options.devices)
   sharding.check_batch(options.sequences, mesh, '--sequences or --devices')
   return mesh
 
@@ -254,7 +251,7 @@ def _subjects(batch):
 def _batch_function(config, name):
   """step -> batch, from random sequences."""
   facts = datasets.CASIA_B
-  found = benchmark_common.random_sequences(
+  found = common.random_sequences(
     itertools.product(facts.subjects[:8], facts.conditions, facts.views[:2])
   )
   train = splits.cut(found, config, 'train')
@@ -273,5 +270,5 @@ def _rate(options, views, seconds, compile_seconds, mesh):
     'frames': options.frames,
     'dtype': options.dtype,
     'compile_seconds': round(compile_seconds, 1),
-    **benchmark_common.describe(mesh),
+    **common.describe(mesh),
   }

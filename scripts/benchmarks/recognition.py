@@ -2,10 +2,10 @@
 
 import itertools
 
-import benchmark_common
 import jax
 import numpy as np
 
+from benchmarks import common
 from configs import default
 from selfgait_jax import embedder, retrieval
 from selfgait_jax.data import datasets
@@ -16,24 +16,24 @@ from selfgait_jax.models import factory
 def evaluate_options(parser):
   settings = default.get_config().eval
   parser.add_argument(
-    '--sequences', type=benchmark_common.count, default=64, help='in all'
+    '--sequences', type=common.count, default=64, help='in all'
   )
   parser.add_argument(
     '--batch_frames',
-    type=benchmark_common.count,
+    type=common.count,
     default=settings.batch_frames,
     help='padded frames a device step',
   )
   parser.add_argument(
     '--max_frames',
-    type=benchmark_common.count,
+    type=common.count,
     default=settings.max_frames,
     help='of a sequence',
   )
   parser.add_argument(
-    '--repeats', type=benchmark_common.count, default=3, help='timed passes'
+    '--repeats', type=common.count, default=3, help='timed passes'
   )
-  benchmark_common.device_options(parser)
+  common.device_options(parser)
 
 
 def evaluate_case(options):
@@ -42,15 +42,13 @@ def evaluate_case(options):
   Buckets and the first of the others pad to the same few lengths.
   `first_seconds` includes compiling, once a length.
   """
-  mesh = benchmark_common.make_mesh(options.devices)
+  mesh = common.make_mesh(options.devices)
   single = sharding.make_mesh(mesh.devices.flat[:1])
   config = default.get_config()
   config.model.dtype = options.dtype
   config.eval.max_frames = options.max_frames
   names = datasets.CASIA_B.sequences()
-  found = benchmark_common.random_sequences(
-    itertools.islice(names, options.sequences)
-  )
+  found = common.random_sequences(itertools.islice(names, options.sequences))
   frames = int(np.minimum(found.lengths, options.max_frames).sum())
   model = factory.make_model(config.model)
   variables = factory.init_variables(
@@ -70,8 +68,8 @@ def evaluate_case(options):
         rows = np.arange(start, start + together)
         embed(variables, found, config.eval.max_frames, rows)
 
-    first, _ = benchmark_common.seconds(run)
-    seconds = benchmark_common.median_seconds(run, options.repeats)
+    first, _ = common.seconds(run)
+    seconds = common.median_seconds(run, options.repeats)
     yield {
       'batching': batching,
       'sequences_per_second': round(len(found) / seconds, 2),
@@ -81,32 +79,30 @@ def evaluate_case(options):
       'sequences': len(found),
       'frames': frames,
       'dtype': options.dtype,
-      **benchmark_common.describe(over),
+      **common.describe(over),
     }
 
 
 def search_options(parser):
   parser.add_argument(
-    '--probes', type=benchmark_common.count, default=1024, help='sequences'
+    '--probes', type=common.count, default=1024, help='sequences'
   )
   parser.add_argument(
-    '--gallery', type=benchmark_common.count, default=8192, help='sequences'
+    '--gallery', type=common.count, default=8192, help='sequences'
   )
   parser.add_argument(
-    '--parts', type=benchmark_common.count, default=31, help='of an embedding'
+    '--parts', type=common.count, default=31, help='of an embedding'
   )
   parser.add_argument(
-    '--features', type=benchmark_common.count, default=128, help='of a part'
+    '--features', type=common.count, default=128, help='of a part'
   )
   parser.add_argument(
-    '--nearest', type=benchmark_common.count, default=20, help='to be found'
+    '--nearest', type=common.count, default=20, help='to be found'
   )
   parser.add_argument(
     '--metric', choices=retrieval.METRICS, default='euclidean', help='distance'
   )
-  parser.add_argument(
-    '--repeats', type=benchmark_common.count, default=3, help='timed'
-  )
+  parser.add_argument('--repeats', type=common.count, default=3, help='timed')
 
 
 def search_case(options):
@@ -123,8 +119,8 @@ def search_case(options):
   run = lambda: retrieval.nearest(
     probes, gallery, options.nearest, options.metric
   )
-  first, _ = benchmark_common.seconds(run)
-  seconds = benchmark_common.median_seconds(run, options.repeats)
+  first, _ = common.seconds(run)
+  seconds = common.median_seconds(run, options.repeats)
   device = jax.devices()[0]
   yield {
     'probes_per_second': round(options.probes / seconds, 1),
@@ -140,5 +136,5 @@ def search_case(options):
     'features': options.features,
     'dtype': 'float32',
     'device': device.device_kind,
-    'peak_memory_gb': benchmark_common.peak_memory_gb(device),
+    'peak_memory_gb': common.peak_memory_gb(device),
   }
