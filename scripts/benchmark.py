@@ -22,7 +22,7 @@ from benchmarks import (
   rates,
   recognition,
   scaling,
-  step,
+  steps,
 )
 
 from selfgait_jax import errors
@@ -30,10 +30,10 @@ from selfgait_jax import errors
 CASES = {  # name: (its options, itself)
   'input': (inputs.input_options, inputs.input_case),
   'busy': (busy.busy_options, busy.busy_case),
-  'step': (step.step_options, step.step_case),
-  'memory': (step.step_options, memory.memory_case),
+  'step': (steps.step_options, steps.step_case),
+  'memory': (steps.step_options, memory.memory_case),
   'rates': (rates.rates_options, rates.rates_case),
-  'embed': (step.embed_options, step.embed_case),
+  'embed': (steps.embed_options, steps.embed_case),
   'evaluate': (
     recognition.evaluate_options,
     recognition.evaluate_case,

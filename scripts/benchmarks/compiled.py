@@ -5,7 +5,7 @@ import re
 
 import jax
 
-from benchmarks import common, scaling, step, targets
+from benchmarks import common, scaling, steps, targets
 from selfgait_jax.machine import sharding
 
 # JAX takes so much of a GPU's memory when it starts, and no more.
@@ -55,12 +55,12 @@ def compile_case(options):
   """
   target = targets.parse(options.target)
   mesh = sharding.make_mesh(targets.devices(target))
-  *_, step = step.parts(options, mesh)
+  *_, step = steps.parts(options, mesh)
   # The state is made here: nothing can be placed on devices that are not.
   here = sharding.make_mesh(jax.devices()[:1])
-  _, make, state, step_here = step.prepare(options, here)
+  _, make, state, step_here = steps.prepare(options, here)
   batch = make(0)
-  flops = step.arithmetic(step_here, state, batch)
+  flops = steps.arithmetic(step_here, state, batch)
   shape_of = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
   shapes = jax.tree.map(shape_of, (state, batch))
   platforms = (target.platform,)

@@ -9,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from benchmarks import common, profiles, step
+from benchmarks import common, profiles, steps
 from selfgait_jax.data import (
   datasets,
   input_pipeline,
@@ -40,7 +40,7 @@ def loader_options(parser):
   )
   parser.add_argument(
     '--step',
-    choices=step.STEPS,
+    choices=steps.STEPS,
     help='that of the case step; without it, one that only reads all pixels',
   )
   parser.add_argument(
@@ -95,7 +95,7 @@ def each_loader(options):
   """
   mesh = common.make_mesh(options.devices)
   sharding.check_batch(options.clips, mesh, '--clips or --devices')
-  config, name, function = step.settings(
+  config, name, function = steps.settings(
     options.step or 'gaitset', options.clips, options
   )
   config.data.workers = options.workers
@@ -107,7 +107,7 @@ def each_loader(options):
   @functools.cache  # loaders that yield clips share a compiled step
   def training(take):
     if options.step:
-      return step.training(config, config[name], function, mesh, take)
+      return steps.training(config, config[name], function, mesh, take)
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
     return make_state, sharding.compile_step(_look, mesh, take)
 

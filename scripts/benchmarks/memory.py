@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from benchmarks import common, step
+from benchmarks import common, steps
 from selfgait_jax.machine import sharding
 
 
@@ -19,8 +19,8 @@ def memory_case(options):
   compiled for this device asks for besides state and batch, over all devices
   (a CPU computes in float32).
   """
-  mesh = step.make_mesh(options)
-  model, make, state, step = step.prepare(options, mesh)
+  mesh = steps.make_mesh(options)
+  model, make, state, step = steps.prepare(options, mesh)
   batch = make(0)
   kept = jax.eval_shape(functools.partial(_backward, model), state, batch)
   lowered = step.lower(state, sharding.shard_batch(batch, mesh))

@@ -14,7 +14,7 @@ import sys
 
 import jax
 
-from benchmarks import common, step
+from benchmarks import common, steps
 from selfgait_jax import errors
 
 PROGRAM = pathlib.Path(__file__).with_name('benchmark.py')
@@ -31,7 +31,7 @@ SHAPE = re.compile(r'(pred|[a-z]+\d+)\[([\d,]*)\]')
 
 
 def scaling_options(parser):
-  step.network_options(parser)
+  steps.network_options(parser)
   parser.add_argument(
     '--devices', type=_counts, default='1,2', help='of one process'
   )
@@ -149,7 +149,7 @@ def count_options(parser):
 
 def published_options(parser):
   """A step and its batch, by default of the published size."""
-  step.network_options(parser)
+  steps.network_options(parser)
   parser.add_argument(
     '--sequences', type=common.count, default=128, help='in all'
   )
@@ -160,19 +160,19 @@ def published_options(parser):
 def count_case(options):
   """Arithmetic and messages of a training step, counted, without running it.
 
-  `tflop` is XLA's count (`step.arithmetic`). The messages are those
+  `tflop` is XLA's count (`steps.arithmetic`). The messages are those
   of the program compiled for CPU devices; a loop's body would count once (there
   is none with messages).
   """
   mesh = common.make_mesh(options.devices)
-  _, make, state, step = step.prepare(options, mesh)
+  _, make, state, step = steps.prepare(options, mesh)
   batch = make(0)
   shape_of = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
   lowered = step.lower(*jax.tree.map(shape_of, (state, batch)))
   messages = count_messages(lowered.compile().as_text())
   yield {
     'step': options.step,
-    'tflop': round(step.arithmetic(step, state, batch) / 1e12, 3),
+    'tflop': round(steps.arithmetic(step, state, batch) / 1e12, 3),
     'parameters': sum(x.size for x in jax.tree.leaves(state.params)),
     'messages': len(messages),
     'bytes': sum(size for _, size in messages),

@@ -1,6 +1,6 @@
 """Other ways to the same losses, weights and table, on several processes."""
 
-import distributed_test as equality
+import equality
 import numpy as np
 import pytest
 import small_run
@@ -85,14 +85,14 @@ def test_same_end(
   words = together.run(arguments, processes, devices)
   assert not any(words[1:])  # nothing to warn of
   stage = 'pretrain' if kind == 'label_free' else 'train'
-  equality._assert_same(tmp_path, reference(kind), stage)
-  equality._assert_same_table(tmp_path, reference(kind))
+  equality.assert_same(tmp_path, reference(kind), stage)
+  equality.assert_same_table(tmp_path, reference(kind))
 
 
 @pytest.mark.slow
 def test_one_stage_after_the_other(reference, people, tmp_path):
   together.run(_arguments('story', people, tmp_path))
-  equality._assert_same(tmp_path, reference('story'), 'pretrain')
+  equality.assert_same(tmp_path, reference('story'), 'pretrain')
   found, wanted = (
     metrics.read_curves(folder / 'finetune')
     for folder in (tmp_path, reference('story'))
@@ -102,7 +102,7 @@ def test_one_stage_after_the_other(reference, people, tmp_path):
     np.testing.assert_allclose(
       found[name], wanted[name], rtol=STORY_TOLERANCE, err_msg=name
     )
-  equality._assert_same_table(tmp_path, reference('story'))
+  equality.assert_same_table(tmp_path, reference('story'))
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def test_both_start_from_a_checkpoint(reference, people, tmp_path):
   ]
   words = together.run(arguments)
   assert f'starts from {whole}/pretrain/checkpoints/10' in words[0]
-  equality._assert_same(tmp_path, whole, 'finetune')
+  equality.assert_same(tmp_path, whole, 'finetune')
 
 
 def _arguments(kind, people, workdir):

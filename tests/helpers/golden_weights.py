@@ -13,7 +13,7 @@ import numpy as np
 
 from selfgait_jax.convert import conversion, recognise, sections
 
-GOLDEN = pathlib.Path(__file__).parent / 'golden'
+GOLDEN = pathlib.Path(__file__).parents[1] / 'golden'
 
 
 def draw(key: str, shape, seed: int) -> np.ndarray:

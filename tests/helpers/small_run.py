@@ -14,9 +14,9 @@ import numpy as np
 
 from selfgait_jax.data import datasets, packed, sequences, stored
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 # On a path of its own, because Python runs any `sitecustomize` it finds.
-NO_TENSORFLOW = ROOT / 'tests' / 'no_tensorflow'
+NO_TENSORFLOW = ROOT / 'tests/helpers/no_tensorflow'
 
 
 def write_people(path, subjects=7, views=3, frames=8, noise=0.0):

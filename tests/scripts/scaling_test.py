@@ -15,7 +15,7 @@ from benchmarks import scaling
 from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 POD = ROOT / 'scripts' / 'run_tpu_pod.sh'
 GIVEN = ['--name=slice', '--zone=europe-west4-b', '--project=gait']
 ARGUMENTS = ['--config=configs/casiab.py', '--workdir=/mnt/gait/a b']

@@ -13,7 +13,7 @@ import sys
 import pytest
 import small_run
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 # Small programs: compiling is what takes long here.
 FLAGS = '--xla_backend_optimization_level=0'
 SPEED = {'frames_per_second', 'seconds'}

@@ -11,7 +11,7 @@ import pytest
 from selfgait_jax import errors, protocols
 from selfgait_jax.evaluate import tables
 
-GOLDEN = pathlib.Path(__file__).parent / 'golden/evaluation.npz'
+GOLDEN = pathlib.Path(__file__).parents[1] / 'golden/evaluation.npz'
 
 
 def golden(data):

@@ -10,7 +10,7 @@ import pytest
 
 from selfgait_jax.data.prepare import pickles, silhouettes
 
-GOLDEN = pathlib.Path(__file__).parent / 'golden' / 'pretreatment.npz'
+GOLDEN = pathlib.Path(__file__).parents[2] / 'golden' / 'pretreatment.npz'
 
 
 def test_alignment_agrees_with_the_original():

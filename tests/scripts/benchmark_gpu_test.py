@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[1] / 'scripts/benchmark_gpu.sh'
+SCRIPT = pathlib.Path(__file__).parents[2] / 'scripts/benchmark_gpu.sh'
 # Stands in for Python: says its own arguments, fails where asked to.
 STAND_IN = """#!/bin/sh
 case "$*" in *$FAILS*) exit 3 ;; esac

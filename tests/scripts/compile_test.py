@@ -11,7 +11,7 @@ from benchmarks import compiled, targets
 
 from selfgait_jax import errors
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 TINY = '--step=gaitset', '--frames=1', '--sequences=2'
 
 

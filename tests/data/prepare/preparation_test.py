@@ -19,7 +19,7 @@ from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, stored
 from selfgait_jax.data.prepare import preparation, trees
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[3]
 SCRIPT = str(ROOT / 'scripts' / 'prepare_silhouettes.py')
 KEYS = [
   (subject, condition, view)
@@ -83,7 +83,9 @@ def test_pickles_arrive_in_the_data_set(tmp_path):
 
 
 def test_raw_masks_are_aligned_and_aligned_ones_kept(tmp_path):
-  golden = np.load(pathlib.Path(__file__).parent / 'golden/pretreatment.npz')
+  golden = np.load(
+    pathlib.Path(__file__).parents[2] / 'golden/pretreatment.npz'
+  )
   raw, aligned = tmp_path / 'raw/001/nm-01/090', tmp_path / 'al/001/nm-01/090'
   small = np.zeros((1, 240, 320), np.uint8)
   fabricated.write_pngs(raw, np.concatenate([golden['raw'], small]))
