@@ -1,7 +1,6 @@
 """The `input` case of `benchmark.py`: how fast batches reach a step."""
 
 import contextlib
-import functools
 import itertools
 import sys
 import time
@@ -12,9 +11,9 @@ import numpy as np
 from benchmarks import common, profiles, steps
 from selfgait_jax.data import (
   datasets,
+  feeds,
   input_pipeline,
   loading,
-  resident,
   splits,
 )
 from selfgait_jax.machine import sharding
@@ -104,12 +103,11 @@ def each_loader(options):
   loaded = time.monotonic() - start
   subset = splits.training_rows(sequences, config, config[name])
 
-  @functools.cache  # loaders that yield clips share a compiled step
-  def training(take):
+  def training(feed):
     if options.step:
-      return steps.training(config, config[name], function, mesh, take)
+      return steps.training(config, config[name], function, mesh, feed)
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
-    return make_state, sharding.compile_step(_look, mesh, take)
+    return make_state, sharding.compile_step(_look, mesh, feed)
 
   def describe():
     return {
@@ -125,12 +123,12 @@ def each_loader(options):
 
   for loader in options.loader or LOADERS:
     config.data.loader = loader
-    place, take, _ = resident.make_placement(config, sequences, subset, mesh)
-    make_state, step = training(take)
+    feed = feeds.make_feed(config, sequences, subset, mesh)
+    make_state, step = training(feed)
     batches = input_pipeline.batches(
       sequences, subset, config, name, 0, sys.maxsize
     )
-    yield make_state(), step, _placed(place, batches), describe
+    yield make_state(), step, _placed(feed.place, batches), describe
 
 
 def train(step, state, batches, seconds, least):
@@ -144,7 +142,7 @@ def train(step, state, batches, seconds, least):
     with jax.profiler.TraceAnnotation('batch'):
       batch = next(batches)
     with jax.profiler.StepTraceAnnotation(profiles.STEP, step_num=count):
-      state, scalars, _ = step(state, *batch)
+      state, scalars, _ = step(state, batch)
     with jax.profiler.TraceAnnotation('wait'):
       sharding.keep_pace(state, previous)
     previous = scalars
