@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import prefetching, resident, sampler
+from selfgait_jax.data import draws, prefetching, resident, sampler
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
 
@@ -134,7 +134,7 @@ def number_function(
     return numbers, mask
 
   def make(step):
-    rng = sampler.generator(config.seed, stage_name, step)
+    rng = draws.generator(config.seed, stage_name, step)
     if stage.objective == 'supervised' or (
       stage.objective == 'joint' and step % stage.joint_every == 0
     ):

@@ -1,22 +1,13 @@
 """Which sequences and which of their frames make a batch: NumPy, no state."""
 
 import dataclasses
-import zlib
 
 import numpy as np
 
+from selfgait_jax.data import draws
 from selfgait_jax.data.sequences import SequenceSet
 
 MAX_LENGTHS = 6  # of padded clips
-
-
-def generator(*words: int | str) -> np.random.Generator:
-  """A generator that is a function of these words and nothing else."""
-  entropy = [
-    zlib.crc32(word.encode()) if isinstance(word, str) else word % 2**64
-    for word in words
-  ]
-  return np.random.default_rng(entropy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +176,7 @@ def window(
 
 def fixed_positions(count: int, seed: int) -> np.ndarray:
   """`positions` of `window` that stay for a whole run: `reference.window`."""
-  return generator(seed, 'window').random(count)
+  return draws.generator(seed, 'window').random(count)
 
 
 def fixed_windows(

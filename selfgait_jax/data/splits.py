@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import partitions, sampler
+from selfgait_jax.data import draws, partitions
 from selfgait_jax.data.sequences import SequenceSet
 
 
@@ -130,7 +130,7 @@ def training_rows(sequences: SequenceSet, config, stage) -> Subset:
       chosen[kind] = np.arange(0)
       continue
     key = f'{kind}_fraction of {section}'
-    rng = sampler.generator(config.seed, kind)
+    rng = draws.generator(config.seed, kind)
     chosen[kind], listed = _share(sequences, rows, fraction, by, rng, key)
     names[kind] = {'by': by, 'fraction': fraction, 'chosen': listed}
     if kind == 'labelled' or config.reference.pretrain_sampler:
