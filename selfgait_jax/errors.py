@@ -1,4 +1,4 @@
-"""The one exception that ends a command with a sentence, not a traceback."""
+"""The exception that ends a command with a sentence, and words of others."""
 
 LONGEST_MESSAGE = 2000  # characters
 
@@ -42,3 +42,16 @@ def _escape(character):
   if character.isprintable():
     return character
   return character.encode('unicode_escape').decode()
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+  """The first line of what an error says, or the name of its type.
+
+  A line of more than `most` characters loses its middle: libraries name the
+  file at the start and the cause at the end.
+  """
+  line = (str(error).strip() or type(error).__name__).splitlines()[0]
+  if len(line) <= most:
+    return line
+  start = most // 3
+  return f'{line[:start]} ... {line[start + 5 - most :]}'
