@@ -22,7 +22,7 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  signals.answer('nothing was written; run the same command again')
+  signals.answer('unfinished files do not count; run the same command again')
 
 from absl import logging
 
@@ -76,11 +76,7 @@ def _parse(arguments):
   add = parser.add_argument
   names = dict.fromkeys(kind.model for kind in recognise.KINDS.values())
   patterns = lambda text: [p for p in text.split(',') if p]
-  add(
-    '--input',
-    required=True,
-    help='the file to import, or the checkpoint to export',
-  )
+  add('--input', required=True, help='file to import or checkpoint to export')
   direction = parser.add_mutually_exclusive_group(required=True)
   direction.add_argument(
     '--output',
@@ -102,9 +98,7 @@ def _parse(arguments):
     help="convert the optimiser's state too, to resume training",
   )
   add('--iteration', type=int, help='if neither the file nor its name holds it')
-  add(
-    '--crop-width', type=int, default=44, help='columns that the network sees'
-  )
+  add('--crop-width', type=int, default=44, help='columns the network sees')
   add(
     '--setting',
     action='append',
