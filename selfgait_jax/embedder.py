@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import input_pipeline, sequences
+from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
 from selfgait_jax.models import factory, pixels
@@ -124,7 +124,7 @@ def make_embedder(
     title: str = '',
   ) -> np.ndarray:
     rows = np.arange(len(sequences)) if rows is None else np.asarray(rows)
-    batches = input_pipeline.evaluation_batches(
+    batches = evaluation_batches.evaluation_batches(
       sequences,
       rows,
       max_frames=max_frames,

@@ -1,4 +1,4 @@
-"""Frames in device memory give the batches, and the runs, of other loaders."""
+"""Frames in device memory give the same batches and runs as other loaders."""
 
 import re
 import types
@@ -30,7 +30,7 @@ KINDS = [
 
 
 def black_and_white(height=4, width=8):
-  """The names of `numbered.sequence_set` with random pixels of 0 and 255."""
+  """`numbered.sequence_set` with random pixels of 0 and 255."""
   found, rng = numbered.sequence_set(8), np.random.default_rng(0)
   records = (
     (*names, rng.integers(0, 2, (length, height, width), np.uint8) * 255)
@@ -75,12 +75,12 @@ def make_feed(found, config, loader='device'):
 
 @pytest.mark.parametrize('kind', FOUND)
 @pytest.mark.parametrize('objective, changes', KINDS)
-def test_the_batches_of_the_other_loader(kind, objective, changes):
+def test_batches_equal_those_of_another_loader(kind, objective, changes):
   config = config_for(objective, changes)
   assert_same_batches(FOUND[kind], config, kind)
 
 
-def test_the_one_window_of_each_sequence():
+def test_reference_windows_equal_those_of_another_loader():
   config = config_for('two_view', {'pairs': 'same_sequence'})
   config.reference.window = True
   assert_same_batches(FOUND['bits'], config, 'bits')
@@ -148,7 +148,7 @@ def test_one_grey_pixel_is_kept(pixel):
 
 @pytest.mark.parametrize('kind', FOUND)
 def test_each_device_takes_its_own_part(kind):
-  """Its program has neither the whole batch nor what another device took."""
+  """No device needs the whole batch, or anything from another device."""
   found, config = black_and_white(64, 64), config_for('two_view', {})
   if kind == 'bytes':
     found.frames[::2] //= 2
@@ -163,7 +163,7 @@ def test_each_device_takes_its_own_part(kind):
 
 
 def test_steps_learn_the_same_from_clips_taken_or_brought():
-  """To the last digit, which the compiler would not promise unasked."""
+  """To the last digit; the compiler does not promise that by itself."""
   found, config = (
     FOUND['bits'],
     config_for('two_view', {'pairs': 'same_sequence'}),
@@ -182,7 +182,7 @@ def test_steps_learn_the_same_from_clips_taken_or_brought():
 
 
 def learn(weights, batch):
-  """A step of contrast between two views; a part is a row of pixels."""
+  """A contrastive step on two views; a part is a row of pixels."""
 
   def loss_fn(weights):
     first, second = (
@@ -208,7 +208,7 @@ def test_too_large_for_the_devices():
     sharding.hold({'bytes': frames}, mesh)
 
 
-def test_pictures_and_frames_counted_are_the_same():
+def test_logged_pictures_and_frame_counts_are_the_same():
   config = config_for('supervised', UNFIXED)
   found = FOUND['bits']
   (clips, *_), (numbers, *_) = (
@@ -235,7 +235,7 @@ def test_pictures_and_frames_counted_are_the_same():
 def test_runs_measure_the_same_whoever_loads(
   loaders, stages, packed_file, tmp_path
 ):
-  """To the last digit; the loss is logged at each step."""
+  """To the last digit; the loss is logged at every step."""
   curves = []
   for loader in loaders:
     arguments = small_run.overrides(

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from configs import synthetic
-from selfgait_jax.data import loading, sampler, splits
+from selfgait_jax.data import frame_sampler, loading, splits
 from selfgait_jax.train import loop, monitor
 
 
@@ -24,7 +24,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
   if name == 'train':
     stage.frames_sampling, stage.frames_min, stage.frames_max = 'unfixed', 5, 12
     stage.batch_subjects, stage.batch_sequences = 2, 2
-    lengths = sampler.clip_lengths(stage, longest=8)
+    lengths = frame_sampler.clip_lengths(stage, longest=8)
     assert lengths == (10, 12)
   config.stages, stage.steps, config.checkpoint.every_steps = name, 16, 1
   sequences = splits.cut(
