@@ -6,6 +6,8 @@ A feed has four members: `place` puts a batch of this host on the devices,
 of a few rows back to this host, for pictures.
 """
 
+import dataclasses
+
 import jax
 import numpy as np
 
@@ -15,15 +17,18 @@ from selfgait_jax.data.splits import Subset
 from selfgait_jax.machine import sharding
 
 
+@dataclasses.dataclass(frozen=True)
 class StreamedFeed:
   """The clips travel to the devices with every batch."""
 
-  def __init__(self, mesh):
-    self._mesh = mesh
-    self.sharding = sharding.batch_sharded(mesh)
+  mesh: jax.sharding.Mesh
+
+  @property
+  def sharding(self) -> jax.sharding.NamedSharding:
+    return sharding.batch_sharded(self.mesh)
 
   def place(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-    return sharding.shard_batch(batch, self._mesh)
+    return sharding.shard_batch(batch, self.mesh)
 
   def read(self, placed: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return placed
