@@ -8,11 +8,6 @@ import sys
 # Runs from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from selfgait_jax.machine import environment
-
-if __name__ == '__main__':
-  environment.prepare()
-
 from benchmarks import (
   beside,
   busy,

@@ -1,7 +1,6 @@
 """Times a case and another program in turn, in one run, and gives the ratio."""
 
 import json
-import os
 import shlex
 import statistics
 import subprocess
@@ -9,7 +8,6 @@ import sys
 
 from benchmarks import common
 from selfgait_jax import errors
-from selfgait_jax.machine import environment
 
 
 def options(parser):
@@ -48,16 +46,11 @@ def compare(command: str, rounds: int):
   # The last --beside counts: without one, the case itself is run.
   own = [sys.executable, *sys.orig_argv[1:], '--beside=']
   other = shlex.split(command)
-  # The other program gets the environment of its user, not ours.
-  plain = dict(os.environ)
-  if plain.get('GLIBC_TUNABLES') == environment.HUGE_PAGES:
-    del plain['GLIBC_TUNABLES']
   pairs = []
   for number in range(rounds):
     found = {}
     for who in ('other', 'own') if number % 2 == 0 else ('own', 'other'):
-      ours = who == 'own'
-      found[who] = _run(*((own, None) if ours else (other, plain)))
+      found[who] = _run(own if who == 'own' else other)
     pairs.append((found['own'], found['other'][-1]))
     rates = [line['frames_per_second'] for line in found['own']]
     theirs = found['other'][-1]['frames_per_second']
@@ -81,12 +74,10 @@ def compare(command: str, rounds: int):
     }
 
 
-def _run(command, environment):
+def _run(command):
   """The JSON lines with `frames_per_second` that a program prints."""
   try:
-    ended = subprocess.run(
-      command, capture_output=True, text=True, env=environment
-    )
+    ended = subprocess.run(command, capture_output=True, text=True)
   except OSError as error:
     raise errors.UserError(
       f'expected a program, found {error}; change --beside'
