@@ -1,9 +1,9 @@
-"""The one exception that ends a command with a sentence, not a traceback."""
+"""The exception that ends a command with one sentence and no traceback."""
 
 
 class UserError(Exception):
-  """Something the user can put right.
+  """A mistake that the user can correct.
 
   The message says what was expected, what was found and what to change. The
-  command lines print it alone and exit with status 1.
+  commands print only the message and exit with status 1.
   """
