@@ -38,12 +38,17 @@ FORMS = {
 }
 
 
-def make(name: str, **settings):
-  """A small network: a key of `SMALL` or `FORMS`, with changed settings."""
+def section(name: str, **settings):
+  """Settings of a small network: a key of `SMALL` or `FORMS`, with changes."""
   network, extra = FORMS.get(name, (name, {}))
-  section = getattr(networks, network)()
-  section.update(SMALL[network] | extra | settings)
-  return factory.make_model(section)
+  small = getattr(networks, network)()
+  small.update(SMALL[network] | extra | settings)
+  return small
+
+
+def make(name: str, **settings):
+  """The network of `section`."""
+  return factory.make_model(section(name, **settings))
 
 
 @functools.cache

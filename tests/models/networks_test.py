@@ -11,7 +11,7 @@ from random_networks import FORMS, SMALL, UNOPTIMISED, drawn, error
 
 from selfgait_jax import errors
 from selfgait_jax.models import factory
-from selfgait_jax.settings import networks
+from selfgait_jax.settings import networks, validate
 
 NETWORKS = (*SMALL, *FORMS)
 WITH_CLASSES = ('gaitgl', 'gaitgl_large', 'gaitbase', 'deepgaitv2_2d')
@@ -161,6 +161,40 @@ def test_impossible_settings_are_refused(name, settings):
   model = random_networks.make(name, **settings)
   with pytest.raises(errors.UserError, match='^expected .*model'):
     jax.eval_shape(model.init, jax.random.key(0), _clips())
+
+
+@pytest.mark.parametrize(
+  'name, settings, divisor',
+  [
+    ('selfgait', {'widths': (2, 4)}, 2),
+    ('selfgait', {'widths': (2, 3, 4)}, 4),
+    ('selfgait', {'widths': (2, 3, 4, 4)}, 4),
+    ('gaitset', {'widths': (2, 3)}, 2),
+    ('gaitset', {'widths': (2, 3, 4, 5)}, 8),
+    ('gaitpart', {'widths': (4, 4), 'halvings': (0, 2)}, 2),
+    ('gaitpart', {'widths': (4, 4, 8, 8), 'halvings': (0, 0, 3, 3)}, 4),
+    ('gaitbase', {}, 4),
+    ('deepgaitv2', {}, 4),
+    ('gaitssb', {}, 4),
+    ('gaitgl', {}, 2),
+  ],
+)
+def test_settings_are_checked_with_the_size_of_the_map(name, settings, divisor):
+  """The narrowest clip and the most strips that are accepted do run."""
+  rows = 64 // divisor
+  if name != 'gaitgl':  # whose parts are rows
+    settings = settings | {'bins': (rows,)}
+  section = random_networks.section(name, crop_width=divisor, **settings)
+  validate.check_model(section)
+  model, clip = factory.make_model(section), np.ones((1, 3, 64, divisor))
+  parts = {'gaitset': 2 * rows, 'gaitgl': 64}.get(name, rows)
+  shape = jax.eval_shape(model.init_with_output, jax.random.key(0), clip)[0]
+  assert shape['pooled'].shape[:2] == (1, parts)
+  for wrong in ({'crop_width': divisor + 1}, {'bins': (2 * rows,)}):
+    if set(wrong) <= set(section):
+      wrong = random_networks.section(name, **settings | wrong)
+      with pytest.raises(errors.UserError, match='divisible|halve down'):
+        validate.check_model(wrong)
 
 
 @pytest.mark.parametrize('name, settings, count', COUNTS)
