@@ -1,15 +1,15 @@
-"""The exception that ends a command with a sentence, and words of others."""
+"""The exception that ends a command with one sentence, and safe quoting."""
 
 LONGEST_MESSAGE = 2000  # characters
 
 
 class UserError(Exception):
-  """Something the user can put right.
+  """A mistake that the user can correct.
 
   The message says what was expected, what was found and what to change. The
-  command lines print it alone and exit with status 1. It is always one
-  printable line, even if it quotes a file that was written to deceive; quote
-  names and values through `printable`, so that none crowds out the rest.
+  commands print only the message and exit with status 1. It is always one
+  printable line, even if it quotes a file that was written to deceive. Quote
+  names and values with `printable`, so that none crowds out the rest.
   """
 
   def __init__(self, message=''):

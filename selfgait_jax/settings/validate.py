@@ -75,12 +75,10 @@ def check_model(model) -> None:
           f'expected config.model.{key} to hold whole numbers from {lowest}, '
           f'found {number!r}; change config.model.{key}'
         )
-  # Set networks halve between pairs of convolutions, the others twice.
-  pairs = model.name in ('selfgait', 'gaitset')
-  halvings = 2 ** (len(model.widths) - 1) if pairs else 4
-  if 64 % halvings or model.crop_width % halvings:
+  divisor = factory.make_model(model).map_divisor
+  if 64 % divisor or model.crop_width % divisor:
     raise errors.UserError(
-      f'expected config.model.crop_width to be divisible by {halvings}, by '
+      f'expected config.model.crop_width to be divisible by {divisor}, by '
       f'which {model.name} divides the map, found {model.crop_width}; change '
       'config.model.crop_width or widths'
     )
@@ -90,7 +88,7 @@ def check_model(model) -> None:
       f'motion block divides by 4, found {model.widths[-1]}; change '
       'config.model.widths'
     )
-  rows, bins = 64 // halvings, model.get('bins', (1,))
+  rows, bins = 64 // divisor, model.get('bins', (1,))
   top = max(bins)
   if rows % top or any(top % b or (top // b).bit_count() != 1 for b in bins):
     raise errors.UserError(
