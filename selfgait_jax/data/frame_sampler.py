@@ -5,7 +5,7 @@ import dataclasses
 import ml_collections
 import numpy as np
 
-from selfgait_jax.data import sampler
+from selfgait_jax.data import draws
 from selfgait_jax.data.sequences import SequenceSet
 
 MAX_LENGTHS = 6  # different lengths of padded clips
@@ -141,7 +141,7 @@ def window(
 
 def fixed_positions(count: int, seed: int) -> np.ndarray:
   """`positions` for `window` that a run keeps, as `reference.window` asks."""
-  return sampler.generator(seed, 'window').random(count)
+  return draws.generator(seed, 'window').random(count)
 
 
 def fixed_windows(

@@ -7,7 +7,13 @@ import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import frame_sampler, prefetching, resident, sampler
+from selfgait_jax.data import (
+  draws,
+  frame_sampler,
+  prefetching,
+  resident,
+  sampler,
+)
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
 
@@ -127,7 +133,7 @@ def number_function(
     return batch
 
   def make(step):
-    rng = sampler.generator(config.seed, stage_name, step)
+    rng = draws.generator(config.seed, stage_name, step)
     if stage.objective == 'supervised' or (
       stage.objective == 'joint' and step % stage.joint_every == 0
     ):

@@ -10,7 +10,6 @@ import numpy as np
 
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
-from selfgait_jax.machine import sharding
 
 CLIPS = ('clip', 'clip_1', 'clip_2')  # keys of a batch that hold frames
 
@@ -83,28 +82,3 @@ def _take(store, numbers):
 
 def _rows(subset):
   return np.union1d(subset.unlabelled, subset.labelled)
-
-
-def make_placement(config, sequences, subset, mesh):
-  """What places the batches that `input_pipeline.batches` yields.
-
-  Args:
-    config: the whole config; `data.loader` decides.
-    sequences: the training side.
-    subset: rows of it for the stage.
-    mesh: of all devices.
-
-  Returns:
-    A function, this host's batch -> what follows the state in the arguments of
-    the step; the `take` that `sharding.compile_step` needs for it, and the
-    frames that the devices hold (data/py), both None where clips come
-    with each batch.
-
-  Raises:
-    errors.UserError: the frames are too many for the devices.
-  """
-  if config.data.loader != 'device':
-    return lambda batch: (sharding.shard_batch(batch, mesh),), None, None
-  store = sharding.hold(pack(sequences, subset), mesh)
-  place = lambda batch: (store, sharding.shard_batch(batch, mesh))
-  return place, take, store

@@ -1,21 +1,11 @@
 """Which sequences make a batch: NumPy, no state."""
 
 import dataclasses
-import zlib
 
 import ml_collections
 import numpy as np
 
 from selfgait_jax.data.sequences import SequenceSet
-
-
-def generator(*words: int | str) -> np.random.Generator:
-  """A generator seeded by these words and nothing else."""
-  entropy = [
-    zlib.crc32(word.encode()) if isinstance(word, str) else word % 2**64
-    for word in words
-  ]
-  return np.random.default_rng(entropy)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import partition_file, partitions, sampler
+from selfgait_jax.data import draws, partition_file, partitions
 from selfgait_jax.data.sequences import SequenceSet
 
 _SHARES = {  # by objective
@@ -150,7 +150,7 @@ def training_rows(
   }
   for kind in _SHARES[stage.objective]:
     section, fraction, by = shares[kind]
-    rng = sampler.generator(config.seed, kind)
+    rng = draws.generator(config.seed, kind)
     chosen[kind], listed = _share(sequences, rows, fraction, by, rng)
     names[kind] = {'by': by, 'fraction': fraction, 'chosen': listed}
     if kind == 'labelled' or config.reference.pretrain_sampler:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax.data import frame_sampler, sampler
+from selfgait_jax.data import draws, frame_sampler
 
 
 def possible_clips(length, stage, count):
@@ -36,7 +36,7 @@ def possible_clips(length, stage, count):
 def draw_clips(lengths, stage, seed=0):
   sizes = frame_sampler.clip_lengths(stage, max(lengths))
   return frame_sampler.clip_frames(
-    np.asarray(lengths), stage, sampler.generator(seed), sizes
+    np.asarray(lengths), stage, draws.generator(seed), sizes
   )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax.data import frame_sampler, sampler
+from selfgait_jax.data import draws, frame_sampler, sampler
 
 FOUND = numbered.sequence_set(12, conditions=4, views=5)
 INDEX = sampler.make_index(FOUND)
@@ -21,14 +21,14 @@ def stage_for(subjects=4, sequences=6, **changes):
 
 
 def generators(count):
-  return [sampler.generator(3, 'pretrain', step) for step in range(count)]
+  return [draws.generator(3, 'pretrain', step) for step in range(count)]
 
 
 def test_generators_are_functions_of_their_words():
   words = [(0, 'a', 1), (0, 'a', 2), (0, 'b', 1), (1, 'a', 1), (-1, 'a', 1)]
-  draws = [sampler.generator(*w).random() for w in words]
+  draws = [draws.generator(*w).random() for w in words]
   assert len(set(draws)) == len(words)
-  assert draws == [sampler.generator(*w).random() for w in words]
+  assert draws == [draws.generator(*w).random() for w in words]
 
 
 def test_label_free_rows_are_uniform_over_sequences():

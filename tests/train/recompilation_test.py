@@ -37,7 +37,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     if event.startswith('/jax/core/compile/backend_compile'):
       compiled.append(event)
 
-  after = monitor.Watch.after
+  after = monitor.Monitor.after
 
   def count(self, step, state, batch, scalars, outputs):
     found = after(self, step, state, batch, scalars, outputs)
@@ -45,7 +45,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     seen.append((clips.shape, len(compiled)))
     return found
 
-  monkeypatch.setattr(monitor.Watch, 'after', count)
+  monkeypatch.setattr(monitor.Monitor, 'after', count)
   jax.monitoring.register_event_duration_secs_listener(listen)
   try:
     loop.train(config, tmp_path, name, sequences)
