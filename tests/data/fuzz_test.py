@@ -27,6 +27,7 @@ ORDINARY = hypothesis.settings(
   suppress_health_check=list(hypothesis.HealthCheck),
 )
 SLOW = hypothesis.settings(ORDINARY, max_examples=2000, derandomize=False)
+TEXT = st.text(max_size=8)
 
 
 @pytest.fixture(scope='module')
@@ -69,11 +70,11 @@ PARTITION = {
   'PROBE_SET': ['0002-camid0_videoid2-seq0'],
 }
 VALUES = st.recursive(
-  st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-  lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+  st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+  lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
   max_leaves=20,
 )
-NAMES = st.lists(st.sampled_from(['0000', '0001', '0002']) | st.text())
+NAMES = st.lists(st.sampled_from(['0000', '0001', '0002']) | TEXT)
 LISTS = st.fixed_dictionaries(
   {'TRAIN_SET': NAMES | VALUES, 'TEST_SET': NAMES | VALUES},
   optional={'PROBE_SET': NAMES | VALUES, 'GALLERY_SET': NAMES | VALUES},
@@ -175,7 +176,7 @@ ANY_ARRAY = hnp.arrays(
 COLUMNS = (
   st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=2)
   | st.lists(st.integers(0, 2000), min_size=2, max_size=2)
-  | st.lists(st.text(), min_size=2, max_size=2)
+  | st.lists(TEXT, min_size=2, max_size=2)
 ).map(np.array)
 CHANGES = st.dictionaries(
   st.sampled_from(sorted(ARRAYS)), st.none() | ANY_ARRAY | COLUMNS, min_size=1
