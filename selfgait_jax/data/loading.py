@@ -173,7 +173,14 @@ def _decode(records, name, decode):
   """Decodes into one array, in threads: zlib releases Python's lock."""
   lengths = np.array([record.num_frames for record in records], np.int64)
   starts = np.cumsum(lengths) - lengths
-  frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  try:
+    frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  except MemoryError as error:
+    raise errors.UserError(
+      f'expected memory for the {lengths.sum()} frames of {name}, found too '
+      'little; use a machine with more, or choose fewer subjects by '
+      'config.data.exclude_subjects'
+    ) from error
 
   def fill(row):
     start = starts[row]

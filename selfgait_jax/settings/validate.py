@@ -3,6 +3,7 @@
 import math
 
 from selfgait_jax import errors, protocols
+from selfgait_jax.data import datasets
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
 from selfgait_jax.settings import choices
@@ -231,9 +232,34 @@ def _check_label_free(config, name):
       f'views (views_per_batch={stage.views_per_batch}, pairs={stage.pairs}), '
       f'found both; change config.reference.pretrain_sampler or config.{name}'
     )
+  if stage.freeze_batch_norm:
+    raise errors.UserError(
+      f'expected {name} to train its batch normalisation, as every stage that '
+      f'learns without labels does, found freeze_batch_norm=True; set '
+      f'config.{name}.freeze_batch_norm=False'
+    )
+  _check_views(config, name)
   if steps.predicts(stage):
     _expect_between(f'{name}.frames', stage.frames, (2, math.inf))
     _expect(f'{name}.ordered', stage.ordered, (True,))
+
+
+def _check_views(config, name):
+  stage, facts = config[name], datasets.find(config.data.name)
+  if facts is None:  # data/partitions.py lists the known ones
+    return
+  if stage.views_per_batch == 1 and not facts.views_are_cameras:
+    raise errors.UserError(
+      f'expected a data set whose views are cameras with {name}.views_per_batch'
+      f'=1, found {facts.name}, whose views only tell sequences apart; set '
+      f'config.{name}.views_per_batch=0'
+    )
+  if stage.pairs == 'synchronised_views' and not facts.synchronised:
+    raise errors.UserError(
+      'expected a data set that records a walk with several cameras at a time '
+      f'with {name}.pairs=synchronised_views, found {facts.name}; change '
+      f'config.{name}.pairs'
+    )
 
 
 def _get(config, key):
