@@ -5,7 +5,7 @@ at one distance, the earlier in the gallery ranks first, as in a stable sort.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from selfgait_jax import errors
 METRICS = ('euclidean', 'flattened', 'cosine')
 PROBE_BLOCK = 1024  # sequences of a device step; larger inputs are cut
 GALLERY_BLOCK = 4096
-HOST_BLOCK = 2**22  # distances held at a time by `retrieve`, 16 MiB
+HOST_BLOCK = 2**22  # distances in a block of `host_blocks`, 16 MiB
 
 
 def pairwise_distance(probes, gallery, metric: str = 'euclidean') -> np.ndarray:
@@ -75,39 +75,6 @@ def nearest(
     height = rows.stop - rows.start
     distances[rows], indices[rows] = best[:height], index[:height]
   return distances, indices
-
-
-def retrieve(
-  probes,
-  held_out_subjects: np.ndarray,
-  gallery,
-  gallery_subjects: np.ndarray,
-  metric: str = 'euclidean',
-  probe_views: np.ndarray | None = None,
-  gallery_views: np.ndarray | None = None,
-  distances: Callable[[slice], np.ndarray] | None = None,
-) -> np.ndarray:
-  """`mate_ranks` of embeddings, a block of probes at a time.
-
-  With views given, gallery sequences of the probe's own subject and view are
-  left out of its gallery. `distances` gives those of some probes [m, N] in
-  place of the metric.
-
-  Returns:
-    int32 [M, K], K the largest number of gallery sequences of one subject.
-  """
-  counts = np.unique(gallery_subjects, return_counts=True)[1]
-  ranks = np.zeros((len(probes), max(counts, default=1)), np.int32)
-  if distances is None:
-    distances = lambda rows: pairwise_distance(probes[rows], gallery, metric)
-  for rows in host_blocks(len(probes), len(gallery)):
-    distance = distances(rows)
-    mates = held_out_subjects[rows, None] == gallery_subjects
-    if probe_views is not None:
-      distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
-    found = mate_ranks(distance, mates)
-    ranks[rows, : found.shape[1]] = found
-  return ranks
 
 
 def host_blocks(rows: int, columns: int) -> Iterator[slice]:
@@ -175,42 +142,6 @@ def inverse_negative_penalty(ranks: np.ndarray) -> np.ndarray:
   NaN for a probe without a mate.
   """
   return _share((ranks > 0).sum(axis=1), ranks.max(axis=1))
-
-
-def verification_rates(
-  genuine: np.ndarray,
-  impostor: np.ndarray,
-  false_accept_rates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
-) -> tuple[np.ndarray, float]:
-  """How well one threshold on the distance tells mates from others.
-
-  A pair is accepted when its distance is at most the threshold; pairs at one
-  distance are accepted or refused together.
-
-  Args:
-    genuine: [G], distances of pairs of one subject.
-    impostor: [I], distances of pairs of two subjects.
-    false_accept_rates: shares of impostors that may be accepted.
-
-  Returns:
-    True accept rate [len(false_accept_rates)] at the largest threshold that
-    keeps each rate, and the equal error rate: the mean of false accept and
-    false reject rates where they lie nearest.
-  """
-  genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
-  # Rounded up a hair: 0.29 * 100 is 28.999... in floating point.
-  allowed = np.floor(np.asarray(false_accept_rates) * len(impostor) + 1e-6)
-  first_refused = np.append(impostor, np.inf)[allowed.astype(int)]
-  true_accept = np.searchsorted(genuine, first_refused) / len(genuine)
-
-  # A threshold below every distance refuses all; the others stand on one.
-  thresholds = np.unique(np.concatenate([[-np.inf], genuine, impostor]))
-  false_accept = np.searchsorted(impostor, thresholds, 'right') / len(impostor)
-  false_reject = 1 - np.searchsorted(genuine, thresholds, 'right') / len(
-    genuine
-  )
-  at = np.argmin(np.abs(false_accept - false_reject))
-  return true_accept, float((false_accept[at] + false_reject[at]) / 2)
 
 
 def _check(probes, gallery, metric):

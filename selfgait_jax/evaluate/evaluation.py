@@ -61,7 +61,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
       continue
     rows[title] = scores.score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
-      rows[title]['metrics'] |= frozen.frozen(found, test, config.eval.protocol)
+      rows[title]['metrics'] |= frozen.top1(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
   if not processes.is_first():

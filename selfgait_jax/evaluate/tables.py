@@ -5,11 +5,19 @@ from collections.abc import Mapping, Sequence
 from selfgait_jax import protocols
 
 NAME_COLUMNS = ('rank-1 (%)', 'probe', 'method')  # the others are numbers
+# Rows below that of a network, by the name of their metrics.
+FROZEN = {
+  'frozen_linear': 'frozen linear classifier, top-1',
+  'frozen_knn': 'frozen kNN, top-1',
+}
 _RANKING = ('rank1', 'rank5', 'rank10', 'rank20', 'mAP', 'mINP')
 
 
 def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
   """Rank-1 of each method and probe group, in percent.
+
+  Top-1 of the frozen classifiers, where they were trained, follows each method
+  in rows of its own.
 
   Args:
     rows: (name, what `protocols.evaluate` returned, or its `metrics`).
@@ -37,10 +45,12 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
 def rank1_cells(rows) -> tuple[list[str], list[list[str]]]:
   """Header and rows of `rank1_table`."""
   found = groups([metrics_of(row) for _, row in rows])
-  body = [
-    [name, *(percent(metrics_of(row).get(f'{g}/rank1')) for g in found)]
-    for name, row in rows
-  ]
+  body = []
+  for name, row in rows:
+    for key, title in {'rank1': name, **FROZEN}.items():
+      scores = [metrics_of(row).get(f'{group}/{key}') for group in found]
+      if key == 'rank1' or any(score is not None for score in scores):
+        body.append([title, *map(percent, scores)])
   return ['rank-1 (%)', *(g.upper() for g in found)], body
 
 

@@ -93,6 +93,11 @@ def evaluate(
   used = np.union1d(all_probes, all_gallery)
   names = np.unique(views[used])
   metrics = {'views': names.tolist()} if rules.by_view else {}
+  everything = counting.Side(
+    embeddings,
+    np.unique(subjects, return_inverse=True)[1],
+    np.searchsorted(names, views),
+  )
   counts = {
     'subjects': len(np.unique(subjects[used])),
     'sequences': len(subjects),
@@ -100,13 +105,10 @@ def evaluate(
     'probes': len(all_probes),
     'unused': len(subjects) - len(used),
   }
-  rank = functools.partial(counting.rank, metric=metric, rerank=rerank)
+  compare = functools.partial(counting.compare, metric=metric, rerank=rerank)
   for group, (rows, columns) in groups.items():
     scores, tally = rules.score(
-      counting.Side(embeddings[rows], subjects[rows], views[rows]),
-      counting.Side(embeddings[columns], subjects[columns], views[columns]),
-      names,
-      rank,
+      everything.at(rows), everything.at(columns), len(names), compare
     )
     scores |= {
       f'rank{k}': scores['cmc'][k - 1] for k in (1, 2, 3, 4, 5, 10, 20)

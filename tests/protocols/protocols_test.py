@@ -307,7 +307,7 @@ def test_tables_of_other_protocols():
 
 def test_evaluation_needs_no_tensorflow():
   code = (
-    'import sys, selfgait_jax.protocols, selfgait_jax.tables;'
+    'import sys, selfgait_jax.evaluate.tables;'
     'sys.exit("tensorflow" in sys.modules)'
   )
   subprocess.run([sys.executable, '-c', code], check=True)
