@@ -41,8 +41,8 @@ def top1(
   subjects = sequences.subjects
   linear = predict_linear(embeddings[train], subjects[train], embeddings)
   knn = predict_knn(embeddings[train], subjects[train], embeddings)
-  share = lambda predicted, rows: 100 * float(
-    np.mean(predicted[rows] == subjects[rows])
+  share = lambda predicted, rows: (
+    100 * float(np.mean(predicted[rows] == subjects[rows]))
   )
   found = {'frozen_linear_train': share(linear, train)}
   for group, conditions in rules.probes.items():
