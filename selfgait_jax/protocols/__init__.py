@@ -215,7 +215,7 @@ def _roles(rules, subjects, conditions, views, probes, gallery):
 
 
 def _note_small_galleries(rules, groups, views):
-  """Logs once per call which ranks exceed the smallest gallery."""
+  """Logs, once per run, which ranks exceed the smallest gallery."""
   if rules.score is counting.view_pairs:
     smallest = min(
       np.unique(views[columns], return_counts=True)[1].min()

@@ -1,4 +1,4 @@
-"""Frozen-embedding classifiers and the gait energy image."""
+"""Frozen classifiers and the gait energy image."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from selfgait_jax.evaluate import frozen, gei
 
 
 def clusters(seed, count, spread=0.3):
-  """Five classes on a line through parts: [N, 3, 4] and their names."""
+  """Points around five centres, [N, 3, 4], and the names of the centres."""
   rng = np.random.default_rng(seed)
   names = np.array(['eve', 'ann', 'bob', 'dan', 'cid'])
   centres = np.random.default_rng(9).standard_normal((5, 3, 4))
@@ -42,7 +42,7 @@ def test_both_classifiers_are_at_chance_without_classes():
 
 
 def test_knn_votes_by_cosine_and_weight():
-  # Two far neighbours of class 1 against one near of class 0, whose length
+  # Two far neighbours of class 1 against a near one of class 0, whose length
   # does not matter.
   angles = np.deg2rad([5, 40, 41])
   train = np.stack([np.cos(angles), np.sin(angles)], 1)[:, None]
@@ -71,7 +71,7 @@ def test_linear_finds_the_optimum():
   )
 
 
-def test_a_feature_that_hardly_moved_in_training_is_harmless():
+def test_a_feature_that_hardly_varies_in_training_is_harmless():
   (train, labels), (test, others) = clusters(0, 60), clusters(1, 60)
   train[:, 0, 0], test[:, 0, 0] = 1e-6 * train[:, 0, 0], 1
   assert linear(train, labels, test, others) > 95
@@ -94,7 +94,7 @@ def walkers():
 
 def test_gei_is_the_mean_silhouette_and_can_be_evaluated():
   data = walkers()
-  images = gei.embed(data)
+  images = gei.embed(data, max_frames=10)
   assert images.shape == (len(data), 1, 64)
   assert images.dtype == np.float32
   image = images[0, 0].reshape(8, 8)
@@ -107,9 +107,15 @@ def test_gei_is_the_mean_silhouette_and_can_be_evaluated():
   assert result['metrics']['cl/rank1'] == 100
 
 
-def test_frozen_splits_by_condition():
+def test_gei_takes_the_first_frames():
+  image = gei.embed(walkers(), max_frames=2)[0, 0].reshape(8, 8)
+  np.testing.assert_array_equal(image[0], 1 / 2)
+  np.testing.assert_array_equal(image[1:7, 1:3], 1)
+
+
+def test_top1_splits_by_condition():
   data = walkers()
-  images = gei.embed(data)
+  images = gei.embed(data, max_frames=10)
   swapped = data.conditions == 'bg-01'  # wears the other's outline
   images[swapped] = images[swapped][::-1]
   found = frozen.top1(images, data)
