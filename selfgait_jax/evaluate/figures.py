@@ -120,7 +120,10 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   Returns:
     PNG, or None if there is nothing to draw.
   """
-  series = {name: _finite(points) for name, points in series.items()}
+  series = {
+    errors.printable(name, 60): _finite(points)
+    for name, points in series.items()
+  }
   drawn = sorted(
     (name for name, points in series.items() if _worth_drawing(name, points)),
     key=lambda name: ('loss' not in name, 'held_out' not in name, name),
@@ -138,7 +141,7 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
     )  # fmt: skip
     if window > 1:
       ax.plot(step[window // 2 :][: len(smooth)], smooth, color=colour)
-    ax.set_title(errors.printable(name, 60), size=9)
+    ax.set_title(name, size=9)
     ax.set_ylabel(_label(name))
     ax.set_xlabel('step')
     ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))

@@ -67,7 +67,7 @@ def write(
   rows = _rows(results, rows)
   metrics = results.get('metrics', {})
   titles = {
-    group: tables.group_title(results, group)
+    group: errors.printable(tables.group_title(results, group))
     for group in tables.groups([metrics, *rows.values()])
   }
   body = [
@@ -213,7 +213,7 @@ def _settings(config):
   text = json.dumps(json.loads(config), indent=2)
   return (
     '<h2>Settings</h2><details><summary>every key of the run</summary>'
-    f'<pre>{_text(text)}</pre></details>'
+    f'<pre>{html.escape(text)}</pre></details>'
   )
 
 
@@ -263,6 +263,5 @@ def _table(header, body, bars=False, bold=()):
 
 
 def _text(value) -> str:
-  """Escaped for HTML, with every character that is not printable shown."""
-  lines = str(value).split('\n')
-  return html.escape('\n'.join(errors.printable(x, 10**6) for x in lines))
+  """One line, escaped for HTML."""
+  return html.escape(errors.printable(value, 10**6))

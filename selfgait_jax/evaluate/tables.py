@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from selfgait_jax import protocols
+from selfgait_jax import errors, protocols
 
 NAME_COLUMNS = ('rank-1 (%)', 'probe', 'method')  # the others are numbers
 # Rows below that of a network, by the name of their metrics.
@@ -100,7 +100,7 @@ def metrics_of(result: Mapping) -> Mapping:
 
 def degrees(view: str) -> str:
   """A view as an angle if it is a number: '018' becomes '18°'."""
-  return f'{int(view)}°' if view.isdigit() else view
+  return f'{int(view)}°' if view.isdecimal() else errors.printable(view, 60)
 
 
 def groups(metrics: Sequence[Mapping]) -> list[str]:
