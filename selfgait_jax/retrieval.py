@@ -5,7 +5,7 @@ the same distance, the first in the gallery ranks first, as in a stable sort.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from selfgait_jax import errors
 METRICS = ('euclidean', 'flattened', 'cosine')
 PROBE_BLOCK = 1024  # most probes in one step on the device
 GALLERY_BLOCK = 4096  # most gallery sequences in one step on the device
-HOST_BLOCK = 2**22  # most distances that `retrieve` holds at a time, 16 MiB
+HOST_BLOCK = 2**22  # most distances in a block of `host_blocks`, 16 MiB
 
 Array = np.ndarray | jax.Array
 
@@ -84,46 +84,6 @@ def nearest(
   return distances, indices
 
 
-def retrieve(
-  probes: Array,
-  probe_subjects: np.ndarray,
-  gallery: Array,
-  gallery_subjects: np.ndarray,
-  metric: str = 'euclidean',
-  probe_views: np.ndarray | None = None,
-  gallery_views: np.ndarray | None = None,
-  distances: Callable[[slice], np.ndarray] | None = None,
-) -> np.ndarray:
-  """`mate_ranks` of embeddings, one block of probes at a time.
-
-  Args:
-    probes: [M, P, D].
-    probe_subjects: [M].
-    gallery: [N, P, D].
-    gallery_subjects: [N].
-    metric: see `pairwise_distance`.
-    probe_views: [M]; if given, gallery sequences with the probe's own subject
-      and view are left out of its gallery.
-    gallery_views: [N].
-    distances: replaces the metric: rows of the probes -> [m, N].
-
-  Returns:
-    int32 [M, K], where K is the most gallery sequences that a subject has.
-  """
-  counts = np.unique(gallery_subjects, return_counts=True)[1]
-  ranks = np.zeros((len(probes), max(counts, default=1)), np.int32)
-  if distances is None:
-    distances = lambda rows: pairwise_distance(probes[rows], gallery, metric)
-  for rows in host_blocks(len(probes), len(gallery)):
-    distance = distances(rows)
-    mates = probe_subjects[rows, None] == gallery_subjects
-    if probe_views is not None:
-      distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
-    found = mate_ranks(distance, mates)
-    ranks[rows, : found.shape[1]] = found
-  return ranks
-
-
 def host_blocks(rows: int, columns: int) -> Iterator[slice]:
   """Slices of the rows whose distances to all columns fit `HOST_BLOCK`."""
   height = int(np.clip(HOST_BLOCK // max(columns, 1), 1, PROBE_BLOCK))
@@ -189,42 +149,6 @@ def inverse_negative_penalty(ranks: np.ndarray) -> np.ndarray:
   NaN for a probe without a mate.
   """
   return _share((ranks > 0).sum(axis=1), ranks.max(axis=1))
-
-
-def verification_rates(
-  genuine: np.ndarray,
-  impostor: np.ndarray,
-  false_accept_rates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
-) -> tuple[np.ndarray, float]:
-  """True accept rates and the equal error rate of a distance threshold.
-
-  A pair is accepted if its distance is at most the threshold; pairs at the same
-  distance are accepted or refused together.
-
-  Args:
-    genuine: [G], distances of pairs of the same subject.
-    impostor: [I], distances of pairs of different subjects.
-    false_accept_rates: the shares of impostor pairs that may be accepted.
-
-  Returns:
-    The true accept rate [len(false_accept_rates)] at the largest threshold that
-    keeps each rate, and the equal error rate: the mean of the false accept and
-    false reject rates at the threshold where they are closest.
-  """
-  genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
-  # 1e-6 is added because 0.29 * 100 is 28.999... in floating point.
-  allowed = np.floor(np.asarray(false_accept_rates) * len(impostor) + 1e-6)
-  first_refused = np.append(impostor, np.inf)[allowed.astype(int)]
-  true_accept = np.searchsorted(genuine, first_refused) / len(genuine)
-
-  # One threshold below all distances, which refuses all pairs, and one at each.
-  thresholds = np.unique(np.concatenate([[-np.inf], genuine, impostor]))
-  false_accept = np.searchsorted(impostor, thresholds, 'right') / len(impostor)
-  false_reject = 1 - np.searchsorted(genuine, thresholds, 'right') / len(
-    genuine
-  )
-  at = np.argmin(np.abs(false_accept - false_reject))
-  return true_accept, float((false_accept[at] + false_reject[at]) / 2)
 
 
 def _check(probes, gallery, metric):
