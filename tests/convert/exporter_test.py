@@ -1,4 +1,4 @@
-"""Checkpoints on their way back to PyTorch."""
+"""Export of checkpoints to the original PyTorch programs."""
 
 import jax
 import ml_collections
@@ -33,7 +33,7 @@ def test_export_refuses_what_it_cannot_write(convert, make_file, tmp_path):
   assert convert(source, f'--to-torch={back}', '--overwrite')[0] == 0
 
 
-def test_what_the_original_has_not_is_left_out(convert, tmp_path):
+def test_modules_that_the_original_lacks_are_left_out(convert, tmp_path):
   _, section, _, _ = state_dicts.make('gaitbase')
   section |= {'classes': 0, 'projector_hidden': 8}
   model = factory.make_model(ml_collections.ConfigDict(section))
@@ -45,8 +45,8 @@ def test_what_the_original_has_not_is_left_out(convert, tmp_path):
   back = tmp_path / 'back.safetensors'
   status, out, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
   assert status == 0, err
-  assert 'left out, since the original has none: projector' in out
-  assert 'without a classifier' in out
+  assert 'the original has no such module: projector' in out
+  assert 'no classifier; the original' in out
   starts = {key.split('.')[0] for key in safetensors.numpy.load_file(back)}
   assert starts == {'Backbone', 'FCs'}
 
@@ -58,7 +58,7 @@ def test_a_gaitset_goes_back_to_either_program(convert, make_file, tmp_path):
   arguments = f'--input={tmp_path / "out"}', f'--to-torch={back}'
   assert convert(*arguments, '--model=gaitset_original')[0] == 0
   parts = safetensors.numpy.load_file(back)['module.fc_bin.0']
-  # Theirs begin with the coarsest level: the whole of either branch.
+  # Their first two parts are the coarsest level, one for each branch.
   np.testing.assert_array_equal(parts[0], tensors['Head.fc_bin'][6])
   np.testing.assert_array_equal(parts[1], tensors['Head.fc_bin'][13])
 

@@ -1,4 +1,4 @@
-"""Training goes on from an imported optimiser, or says why not."""
+"""Training resumes with an imported optimiser, or says why it cannot."""
 
 import jax
 import ml_collections
@@ -43,7 +43,7 @@ def _selfgait_rules():
 
 
 def _buffers(rules, tensors, names, idle=()):
-  """A state dict of the optimiser; `idle` parameters never had a gradient."""
+  """A state dict of the optimiser; `idle` parameters have no buffers."""
   rng = np.random.default_rng(0)
   parameters = optimizer.optimised(rules)
   state = {
@@ -58,7 +58,7 @@ def _buffers(rules, tensors, names, idle=()):
 
 
 def _import(monkeypatch, output, content, optimizer_state, case, **options):
-  """Imports arrays as if they had been read from a file."""
+  """Imports arrays as if they came from a file."""
   kind, _, _, tensors = content
   found = weight_files.Checkpoint(tensors, optimizer_state, 12, 'f' * 64)
   monkeypatch.setattr(weight_files, 'read', lambda path: found)
@@ -69,7 +69,7 @@ def _import(monkeypatch, output, content, optimizer_state, case, **options):
 
 
 def _stage(section, name, **settings):
-  """(config, state as it is before the first step) of a training stage."""
+  """(config, abstract training state) of a stage."""
   config = default.get_config()
   config.model = ml_collections.ConfigDict(section)
   config[name].update(settings)
@@ -144,7 +144,7 @@ def test_training_goes_on_from_an_imported_optimiser(
   if name == 'adam':
     assert {int(inner(module).count) for module in state.params} == {12}
 
-  # And back: what was idle has a buffer of zeros now.
+  # The export gives the idle parameter a buffer of zeros.
   written = {}
   monkeypatch.setattr(
     weight_files,

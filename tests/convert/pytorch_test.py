@@ -1,6 +1,6 @@
-"""The command against PyTorch itself: its containers and its optimisers.
+"""The command against PyTorch itself: its modules and its optimisers.
 
-Skipped where torch is not installed, as in the environment of the other tests.
+Skipped unless torch is installed.
 """
 
 import collections
@@ -62,7 +62,7 @@ def test_the_originals_containers_load_it_strictly(tmp_path, case):
   ),
 )
 def test_a_training_goes_on_here_and_there(tmp_path, case):
-  """Two updates by PyTorch, the file over, a third by either: the same."""
+  """After two updates in PyTorch, a third gives the same here and there."""
   kind, section, rules, tensors = state_dicts.make(case)
   adam = kind == 'gaitset'
   modules = _containers(kind, tensors)
@@ -106,9 +106,9 @@ def _convert(*arguments):
 
 
 def _containers(kind, tensors):
-  """{part: module} with the tensors of a state dict in their places.
+  """{part: module} that hold the tensors of a state dict.
 
-  One part, but for SelfGait, each of whose parts is a module of its own.
+  SelfGait's nine parts are a module each; other networks are one part, ''.
   """
   modules = {}
   for key, tensor in tensors.items():
@@ -128,7 +128,7 @@ def _containers(kind, tensors):
 
 
 def _wrapped(kind, module):
-  """As DataParallel wraps it, in the programs that use it."""
+  """Wraps the module like DataParallel, for the programs that use it."""
   if kind not in ('selfgait', 'gaitset_original'):
     return module
   outer = nn.Module()
@@ -153,7 +153,7 @@ def _update(modules, trained, step):
   for part, module in modules.items():
     for name, parameter in module.named_parameters():
       key = _key(part, name)
-      if key != 'online_network_state_dict.fc_bin':  # dead
+      if key != 'online_network_state_dict.fc_bin':  # not read
         gradient = _gradient(key, parameter.shape, step)
         parameter.grad = torch.tensor(gradient)
   trained.step()
@@ -165,7 +165,7 @@ def _gradient(key, shape, step):
 
 
 def _content(kind, modules, trained=None):
-  """What the program saves."""
+  """What the original program saves."""
   parts = {part: module.state_dict() for part, module in modules.items()}
   optimised = trained.state_dict() if trained else {}
   if kind == 'gaitset_original':
@@ -190,7 +190,7 @@ def _load(kind, modules, content):
 
 
 def _tensors(modules):
-  """{key: array}, the keys ours."""
+  """{key of the table: array}."""
   return {
     _key(part, name): tensor.numpy().copy()
     for part, module in modules.items()
@@ -204,7 +204,7 @@ def _key(part, name):
 
 
 def _restored(section, directory, adam):
-  """(state, update) as training has them when it goes on."""
+  """(state, update) of a training that resumes."""
   config = default.get_config()
   config.model = ml_collections.ConfigDict(section)
   stage = config[directory.name]
@@ -225,7 +225,7 @@ def _restored(section, directory, adam):
 
 
 def _assert_live(rules, found, expected):
-  """Equal in every bit, but for what nothing reads: that is zeros."""
+  """Asserts equal values, and zeros for tensors that are not read."""
   for rule in rules:
     wanted = expected[rule.key] if rule.path else np.zeros(rule.dead_shape)
     np.testing.assert_array_equal(found[rule.key], wanted, rule.key)

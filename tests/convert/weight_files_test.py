@@ -1,4 +1,4 @@
-"""Files of checkpoints: read by what they hold, refused in a sentence."""
+"""Checkpoint files are read by their content, or refused in a sentence."""
 
 import io
 import os
@@ -51,14 +51,14 @@ BAD = {
 
 
 @pytest.mark.parametrize('name', BAD)
-def test_what_is_no_checkpoint_is_said_to_be(tmp_path, name):
+def test_other_files_are_refused(tmp_path, name):
   content, words = BAD[name]
   path = tmp_path / 'model.pt'
   path.write_bytes(content)
   _refused(path, words)
 
 
-def test_what_is_no_file_is_said_to_be(tmp_path):
+def test_other_paths_are_refused(tmp_path):
   _refused(tmp_path / 'nothing.pt', 'No such file')
   _refused(tmp_path, 'Is a directory')
 
@@ -124,7 +124,7 @@ def test_torch_files_old_and_new(torch, tmp_path, new):
   }
   optimizer = {'state': {0: {'momentum_buffer': torch.ones(2)}}, 'lr': 0.1}
   content = {'model': tensors, 'optimizer': optimizer, 'iteration': 5}
-  path = tmp_path / 'model.safetensors'  # a name tells nothing
+  path = tmp_path / 'model.safetensors'  # the name does not count
   torch.save(content, path, _use_new_zipfile_serialization=new)
   found = weight_files.read(path)
   assert found.iteration == 5
