@@ -1,9 +1,8 @@
 """Training resumes with an imported optimiser, or says why it cannot."""
 
-import jax
-import ml_collections
 import numpy as np
 import pytest
+import resumed_stage
 import state_dicts
 
 from configs import default
@@ -16,11 +15,6 @@ from selfgait_jax.convert import (
   sections,
   weight_files,
 )
-from selfgait_jax.machine import sharding
-from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, manifests
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 
 
 def test_parameters_are_numbered_as_the_release_numbers_them():
@@ -68,32 +62,6 @@ def _import(monkeypatch, output, content, optimizer_state, case, **options):
   )
 
 
-def _stage(section, name, **settings):
-  """(config, abstract training state) of a stage."""
-  config = default.get_config()
-  config.model = ml_collections.ConfigDict(section)
-  config[name].update(settings)
-  model = factory.make_model(config.model)
-  variables = factory.variable_shapes(model, 44)
-  targets = model.target_modules if name == 'pretrain' else ()
-  like = jax.eval_shape(
-    lambda v: states.create_state(
-      v, optimizers.make_optimizer(config[name]), targets
-    ),
-    variables,
-  )
-  return config, like
-
-
-def _restore(config, like, directory):
-  manifest = manifests.make_manifest(config, directory.name)
-  checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
-  try:
-    return checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
-  finally:
-    checkpoints.close()
-
-
 @pytest.mark.parametrize(
   'case, stage, names',
   [
@@ -116,8 +84,7 @@ def test_training_goes_on_from_an_imported_optimiser(
       buffers['step'] = np.float32(12)
   directory = tmp_path / stage
   _import(monkeypatch, directory, content, saved, case, with_optimizer=True)
-  config, like = _stage(section, stage, optimizer=name)
-  state = _restore(config, like, directory)
+  state, _ = resumed_stage.resume(section, directory, optimizer=name)
   assert int(state.step) == 12
   expected = conversion.to_variables(tensors, rules)
   state_dicts.assert_same(state.params, expected['params'])
@@ -166,9 +133,8 @@ def test_without_its_optimiser_training_does_not_go_on(monkeypatch, tmp_path):
   content = state_dicts.make('selfgait')
   directory = tmp_path / 'pretrain'
   _import(monkeypatch, directory, content, {}, 'selfgait')
-  config, like = _stage(content[1], 'pretrain')
   with pytest.raises(errors.UserError, match='imported without its optimiser'):
-    _restore(config, like, directory)
+    resumed_stage.resume(content[1], directory)
 
 
 def _no_group(saved):

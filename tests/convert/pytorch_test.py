@@ -7,19 +7,14 @@ import collections
 import runpy
 
 import jax
-import ml_collections
 import numpy as np
 import pytest
+import resumed_stage
 import small_run
 import state_dicts
 
-from configs import default
 from selfgait_jax.convert import conversion, optimizer
-from selfgait_jax.machine import sharding
-from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, manifests
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
+from selfgait_jax.run import checkpointing
 
 torch = pytest.importorskip('torch')
 nn = torch.nn
@@ -41,7 +36,7 @@ def test_the_originals_containers_load_it_strictly(tmp_path, case):
   variables, _ = checkpointing.load_variables(str(tmp_path / 'out'))
   expected = conversion.to_variables(tensors, rules)
   for name in ('params', 'batch_stats'):
-    _assert_close(variables[name], expected.get(name, {}), 0)
+    state_dicts.assert_same(variables[name], expected.get(name, {}))
   _convert(f'--input={tmp_path / "out"}', f'--to-torch={tmp_path / "back.pt"}')
   again = torch.load(tmp_path / 'back.pt', weights_only=True)
   fresh = _containers(kind, state_dicts.make(case, seed=1)[-1])
@@ -79,14 +74,20 @@ def test_a_training_goes_on_here_and_there(tmp_path, case):
   )
   _convert(f'--input={stage}', f'--to-torch={tmp_path / "back.pt"}')
 
-  state, update = _restored(section, stage, adam)
+  state, ours = resumed_stage.resume(
+    section,
+    stage,
+    optimizer='adam' if adam else 'sgd',
+    learning_rate=RATE,
+    weight_decay=DECAY,
+  )
   assert int(state.step) == 2
   live = [rule for rule in optimizer.optimised(rules) if rule.path]
   gradients = {
     rule.key: _gradient(rule.key, tensors[rule.key].shape, 3) for rule in live
   }
   gradients = conversion.to_variables(gradients, live)['params']
-  found, _ = update(gradients, state.opt_state, state.params, state.step)
+  found, _ = ours.update(gradients, state.opt_state, state.params, state.step)
   _update(modules, trained, 3)
   expected = conversion.to_variables(_tensors(modules), rules)
   _assert_close(found, expected['params'], 1e-5)
@@ -201,27 +202,6 @@ def _tensors(modules):
 def _key(part, name):
   names = (part, *name.split('.'))
   return '.'.join(n for n in names if n not in ('', 'module'))
-
-
-def _restored(section, directory, adam):
-  """(state, update) of a training that resumes."""
-  config = default.get_config()
-  config.model = ml_collections.ConfigDict(section)
-  stage = config[directory.name]
-  stage.update(optimizer='adam' if adam else 'sgd', learning_rate=RATE)
-  stage.weight_decay = DECAY
-  model = factory.make_model(config.model)
-  targets = model.target_modules if directory.name == 'pretrain' else ()
-  trained = optimizers.make_optimizer(stage)
-  like = jax.eval_shape(
-    lambda v: states.create_state(v, trained, targets),
-    factory.variable_shapes(model, 44),
-  )
-  manifest = manifests.make_manifest(config, directory.name)
-  checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
-  state = checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
-  checkpoints.close()
-  return state, trained.update
 
 
 def _assert_live(rules, found, expected):
