@@ -184,7 +184,7 @@ SAFETENSORS = {
     'a of the unsupported dtype F8_E4M3',
   ),
   'float4': (_entry(dtype='F4', shape=[16]), 'F4'),
-  'unknown': (_entry(dtype='F7'), 'F7'),
+  'unknown': (_entry(dtype='F7'), 'damaged'),
   'overflow': (_entry(shape=[2**62, 2**62]), 'damaged'),
   'empty overflow': (
     _entry(shape=[0, 2**62, 4], data_offsets=[0, 0]),

@@ -50,24 +50,31 @@ def legacy_file(tensors: Mapping[str, np.ndarray]) -> bytes:
   """A file of PyTorch before 1.6."""
   heads = 0x1950A86A20F9469CFC6C, 1001, {'little_endian': True}
   parts = [pickle.dumps(head, 2) for head in heads]
-  parts += [state_dict(tensors), pickle.dumps(list(tensors), 2)]
+  parts += [state_dict(tensors, True), pickle.dumps(list(tensors), 2)]
   for array in tensors.values():
     parts += [struct.pack('<q', array.size), array.tobytes()]
   return b''.join(parts)
 
 
-def state_dict(tensors: Mapping[str, np.ndarray]) -> bytes:
+def state_dict(
+  tensors: Mapping[str, np.ndarray], legacy: bool = False
+) -> bytes:
   """The pickle of a state dict; the name of a record is the tensor's key."""
-  items = [text(key) + tensor(key, array) for key, array in tensors.items()]
+  items = [
+    text(key) + tensor(key, array, legacy) for key, array in tensors.items()
+  ]
   return b'\x80\x02}(' + b''.join(items) + b'u.'
 
 
-def tensor(key: str, array: np.ndarray, **claims) -> bytes:
+def tensor(
+  key: str, array: np.ndarray, legacy: bool = False, **claims
+) -> bytes:
   """The instructions that build a tensor.
 
   Args:
     key: the name of its record.
     array: the tensor.
+    legacy: as before PyTorch 1.6.
     **claims: `count`, `offset`, `shape` or `strides` that differ from it.
   """
   strides = tuple(s // array.itemsize for s in array.strides)
@@ -78,7 +85,7 @@ def tensor(key: str, array: np.ndarray, **claims) -> bytes:
     b'ctorch._utils\n_rebuild_tensor_v2\n('
     + storage
     + plain(claims['count'])
-    + b'tQ'
+    + (b'NtQ' if legacy else b'tQ')
     + plain(claims['offset'])
     + plain(claims['shape'])
     + plain(claims.get('strides', strides))
