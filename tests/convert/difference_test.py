@@ -114,6 +114,20 @@ def test_unexpected_tensors_may_be_ignored(convert, make_file, tmp_path):
   assert manifest['source']['ignored'] == ['loss.weight']
 
 
+def test_keys_are_printed_on_one_line(convert, make_file):
+  """A key cannot pass for words of the program, nor hide them."""
+  key = 'loss\nerror: all fine\x1b[2K' + 'x' * 400
+  add = lambda tensors: tensors.update({key: np.zeros(3, np.float32)})
+  *_, given = make_file('gaitpart', change=add)
+  status, out, err = convert(*given)
+  shown = r'loss\nerror: all fine\x1b[2Kxxx'
+  assert status == 1 and f'1 unexpected ({shown}' in err and len(err) < 600
+  assert (
+    f'\nunexpected: {shown}' in out and max(map(len, out.split('\n'))) < 300
+  )
+  assert '\nerror' not in out
+
+
 def test_tensors_that_are_not_read_may_be_missing(convert, make_file):
   dead = ('online_network_state_dict.fc_bin', 'target_network_state_dict.fc_')
   *_, given = make_file('selfgait', change=_drop(*dead))

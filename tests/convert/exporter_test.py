@@ -3,6 +3,7 @@
 import jax
 import ml_collections
 import numpy as np
+import pytest
 import safetensors.numpy
 import state_dicts
 
@@ -36,12 +37,7 @@ def test_export_refuses_what_it_cannot_write(convert, make_file, tmp_path):
 def test_modules_that_the_original_lacks_are_left_out(convert, tmp_path):
   _, section, _, _ = state_dicts.make('gaitbase')
   section |= {'classes': 0, 'projector_hidden': 8}
-  model = factory.make_model(ml_collections.ConfigDict(section))
-  shapes = factory.variable_shapes(model, 44)
-  variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
-  (tmp_path / 'checkpoints').mkdir()
-  manifest = manifests.describe(section, {}) | {'step': 4}
-  folder.write(tmp_path / 'checkpoints', 4, manifest, variables=variables)
+  _write_ones(tmp_path, section)
   back = tmp_path / 'back.safetensors'
   status, out, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
   assert status == 0, err
@@ -49,6 +45,33 @@ def test_modules_that_the_original_lacks_are_left_out(convert, tmp_path):
   assert 'no classifier; the original' in out
   starts = {key.split('.')[0] for key in safetensors.numpy.load_file(back)}
   assert starts == {'Backbone', 'FCs'}
+
+
+@pytest.mark.parametrize(
+  'settings, words',
+  [
+    ({'embedding_dim': 6}, 'expected model.embedding_dim=4 as in OpenGait'),
+    ({'bins': (8,)}, 'expected model.bins=[16] as in OpenGait'),
+  ],
+)
+def test_a_deepgaitv2_of_other_sizes_is_refused(
+  convert, tmp_path, settings, words
+):
+  section = state_dicts.make('deepgaitv2_2d')[1] | settings
+  _write_ones(tmp_path, section)
+  back = tmp_path / 'back.safetensors'
+  status, _, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
+  assert status == 1 and words in err and not back.exists()
+
+
+def _write_ones(directory, section):
+  """A checkpoint of the network, all of its numbers 1."""
+  model = factory.make_model(ml_collections.ConfigDict(section))
+  shapes = factory.variable_shapes(model, 44)
+  variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
+  (directory / 'checkpoints').mkdir()
+  manifest = manifests.describe(section, {}) | {'step': 4}
+  folder.write(directory / 'checkpoints', 4, manifest, variables=variables)
 
 
 def test_a_gaitset_goes_back_to_either_program(convert, make_file, tmp_path):

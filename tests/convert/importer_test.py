@@ -28,6 +28,7 @@ def test_every_network_there_and_back(convert, make_file, tmp_path, case):
   assert (source['kind'], source['file']) == (kind, 'model.safetensors')
   assert source['program'] == recognise.KINDS[kind].program
   assert source['sha256'] == found.sha256
+  assert f'SHA-256 of model.safetensors: {found.sha256}\n' in out
   assert manifest['step'] == 0 and source['iteration'] is None
 
   back = tmp_path / 'back.safetensors'
@@ -48,6 +49,7 @@ def test_every_network_there_and_back(convert, make_file, tmp_path, case):
     ('GaitBase_DA-60000.safetensors', 60000),
     ('CASIA_73_0.2_full_30-80000-encoder.ptm', 80000),
     ('gaitbase-2.safetensors', 0),
+    (f'model_{"9" * 50}.safetensors', 0),
   ],
 )
 def test_the_iteration_is_read_off_the_name(
@@ -61,6 +63,6 @@ def test_the_iteration_is_read_off_the_name(
   assert convert(*given, '--iteration=7', '--overwrite')[0] == 0
   _, manifest = checkpointing.read_manifest(str(tmp_path / 'out'))
   assert manifest['step'] == 7
-  assert (
-    'from 0, found -1' in convert(*given, '--iteration=-1', '--overwrite')[2]
-  )
+  for wrong in (-1, 2**31):
+    status, _, err = convert(*given, f'--iteration={wrong}', '--overwrite')
+    assert status == 1 and f'from 0 to 2147483647, found {wrong}' in err

@@ -145,6 +145,18 @@ def _two_groups(saved):
   saved['param_groups'] *= 2
 
 
+def _no_parameters(saved):
+  del saved['param_groups'][0]['params']
+
+
+def _a_list(saved):
+  saved['state'] = list(saved['state'].values())
+
+
+def _a_number(saved):
+  saved['state'][1]['momentum_buffer'] = 3.0
+
+
 def _one_more(saved):
   saved['param_groups'][0]['params'].append(99)
 
@@ -154,7 +166,17 @@ def _other_shape(saved):
 
 
 @pytest.mark.parametrize(
-  'change', [dict.clear, _no_group, _two_groups, _one_more, _other_shape]
+  'change',
+  [
+    dict.clear,
+    _no_group,
+    _two_groups,
+    _no_parameters,
+    _a_list,
+    _a_number,
+    _one_more,
+    _other_shape,
+  ],
 )
 def test_the_state_of_another_optimiser_is_refused(
   monkeypatch, tmp_path, change
@@ -172,3 +194,37 @@ def test_the_state_of_another_optimiser_is_refused(
       with_optimizer=True,
     )
   assert not (tmp_path / 'a').exists()
+
+
+@pytest.mark.parametrize(
+  'name, value, words',
+  [
+    ('exp_avg', np.nan, 'exp_avg of set_block1'),
+    ('exp_avg_sq', -1, 'exp_avg_sq of set_block1'),
+    ('step', -5, 'number of updates of set_block1'),
+    ('step', np.nan, 'number of updates of set_block1'),
+    ('step', 2**40, 'number of updates of set_block1'),
+  ],
+)
+def test_impossible_buffers_are_refused(
+  tmp_path, monkeypatch, name, value, words
+):
+  content = state_dicts.make('gaitset')
+  saved = _buffers(content[2], content[3], ['exp_avg', 'exp_avg_sq'])
+  saved['param_groups'][0]['betas'] = [0.9, 0.999]
+  for buffers in saved['state'].values():
+    buffers['step'] = np.float32(3)
+  buffers = saved['state'][0]
+  if name == 'step':
+    buffers['step'] = np.float64(value)
+  else:
+    buffers[name].flat[-1] = value
+  with pytest.raises(errors.UserError, match=words):
+    _import(
+      monkeypatch,
+      tmp_path / 'a',
+      content,
+      saved,
+      'gaitset',
+      with_optimizer=True,
+    )
