@@ -1,4 +1,4 @@
-"""The one exception that ends a command with a sentence, not a traceback."""
+"""The exception that ends a command with a sentence, and words of others."""
 
 LONGEST_MESSAGE = 2000  # characters
 
@@ -34,8 +34,18 @@ def printable(text, limit: int = 200) -> str:
   shown = ''.join(map(_escape, text))
   if len(shown) <= limit:
     return shown
-  half = (limit - 3) // 2
-  return f'{shown[:half]}...{shown[-half:]}'
+  start = limit // 3
+  return f'{shown[:start]} ... {shown[start + 5 - limit :]}'
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+  """The first line of an error's message, printable; else its type's name.
+
+  A long line loses its middle: libraries name the file at the start and the
+  cause at the end.
+  """
+  lines = str(error).strip().splitlines() or [type(error).__name__]
+  return printable(lines[0], limit)
 
 
 def _escape(character):

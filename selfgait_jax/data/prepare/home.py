@@ -1,8 +1,8 @@
 """The folder of one prepared data set, and what may be deleted in it.
 
 It holds the records in `1.0.0/`, `summary.json`, and, while the data set is
-being made, `staging/`. Preparation holds `.lock`, whose text marks the folder as
-ours. Only files with the names that preparation gives are ever deleted.
+being made, `staging/`. Preparation locks `.lock`, whose text marks the folder
+as its own. Only files with names that preparation gives are ever deleted.
 """
 
 import contextlib

@@ -6,7 +6,6 @@ therefore continues with the subjects that are missing.
 
 import functools
 import json
-import os
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 
 from selfgait_jax.data import sequences, stored
 from selfgait_jax.data.prepare import sources, worker_pool
+from selfgait_jax.machine import files
 
 _VERSION = 2  # of the staged files
 
@@ -74,15 +74,13 @@ def _stage_subject(source, folder, subject):
   notes = _finished(path, stamp)
   if notes is None:
     notes, blob = _compress(source, subject)
-    partial = path.with_suffix('.partial')
-    with open(partial, 'wb') as file:
+    with files.whole(path) as partial, open(partial, 'wb') as file:
       np.savez(
         file,
         stamp=stamp,
         notes=json.dumps(notes),
         blob=np.frombuffer(blob, np.uint8),
       )
-    os.replace(partial, path)
   rows = notes.pop('rows')
   notes['frames'] = {
     f'{row["condition"]}/{row["view"]}': row['num_frames'] for row in rows

@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import ctypes
-import datetime
 import multiprocessing
 import os
 import signal
@@ -16,8 +15,8 @@ from typing import Any
 
 from selfgait_jax import errors
 from selfgait_jax.data.prepare import reading
+from selfgait_jax.machine import progress
 
-_REPORT_EVERY = 2.0  # seconds
 _PARENT_SECONDS = 2.0  # that a worker leaves its parent to end first
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 _function = None  # of a worker
@@ -79,18 +78,12 @@ def track(
     unit: what is counted, for example 'subjects'.
     report: called with a line of text every two seconds and at the end.
   """
-  start = last = time.monotonic()
-  count = 0
+  counter = progress.Counter(total, unit)
   for item in items:
     yield item
-    count += 1
-    now = time.monotonic()
-    if now - last >= _REPORT_EVERY or count == total:
-      last = now
-      rate = count / max(now - start, 1e-6)
-      left = (total - count) / rate if rate else 0
-      eta = datetime.timedelta(seconds=round(left))
-      report(f'{count:,}/{total:,} {unit}, {rate:,.1f}/s, ETA {eta}')
+    line = counter.add()
+    if line:
+      report(line)
 
 
 def _start_worker(function):
