@@ -77,6 +77,8 @@ def _checked(content):
     transparent = transparent or kind == b'tRNS'
     if kind in _NEEDED:
       kept.append(content[at:end])
+      if zlib.crc32(kept[-1][4:-4]) != int.from_bytes(kept[-1][-4:], 'big'):
+        raise Refused('a damaged PNG (a wrong checksum)')
     if kind == b'IEND':
       pixels.check()
       return b''.join(kept), transparent or header in (4, 6)
