@@ -127,10 +127,10 @@ class TreeSource:
       (condition, self.facts.conditions, 'condition'),
       (view, self.facts.views, 'view'),
     ):
-      if not datasets.is_among(name, known):
-        raise Refused(f'no {level} of {self.facts.title}')
       if not name.isprintable():
         raise Refused(f'a {level} that is not printable UTF-8 text')
+      if not datasets.is_among(name, known):
+        raise Refused(f'no {level} of {self.facts.title}')
 
   def _knows(self, subject):
     return datasets.is_among(subject, self.facts.subjects)
