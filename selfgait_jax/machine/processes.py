@@ -27,7 +27,7 @@ from selfgait_jax.machine import jax_private, signals
 SILENT_SECONDS = 100
 LEAVE_SECONDS = 5  # a process that fails waits this long for others that fail
 AGAIN = (
-  'start all of them again with the same command, which continues from the last '
+  'start all of them again with the same command; it continues from the last '
   'complete checkpoint'
 )
 _DAY = 24 * 3600
