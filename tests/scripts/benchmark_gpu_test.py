@@ -2,13 +2,10 @@
 
 import json
 import os
-import pathlib
-import subprocess
 import sys
 
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[2] / 'scripts/benchmark_gpu.sh'
 # Stands in for Python: prints its arguments, and fails for those that match.
 STAND_IN = """#!/bin/sh
 case "$*" in *$FAILS*) exit 3 ;; esac
@@ -16,27 +13,26 @@ echo "$*"
 """
 
 
-def benchmark(python, folder, *options, **variables):
-  """(status, lines, stderr) with `python` a program of this text."""
-  program = folder / 'python'
-  program.write_text(python)
-  program.chmod(0o755)
-  path = f'{folder}{os.pathsep}{os.environ["PATH"]}'
-  ended = subprocess.run(
-    [str(SCRIPT), *options],
-    capture_output=True,
-    text=True,
-    cwd=folder,
-    env=os.environ | {'PATH': path, 'SIZE': 'toy'} | variables,
-  )
-  return ended.returncode, ended.stdout.splitlines(), ended.stderr
+@pytest.fixture
+def benchmark(script, tmp_path):
+  """Runs it at toy size: (status, lines, stderr); `python` is this text."""
+
+  def run(python, **variables):
+    program = tmp_path / 'python'
+    program.write_text(python)
+    program.chmod(0o755)
+    path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
+    ended = script('benchmark_gpu.sh', PATH=path, SIZE='toy', **variables)
+    return ended.returncode, ended.stdout.splitlines(), ended.stderr
+
+  return run
 
 
-def test_a_case_that_fails_is_named_and_costs_no_other(tmp_path):
-  status, all_cases, _ = benchmark(STAND_IN, tmp_path, FAILS='nothing')
+def test_a_case_that_fails_is_named_and_costs_no_other(benchmark):
+  status, all_cases, _ = benchmark(STAND_IN, FAILS='nothing')
   assert status == 0 and len(set(all_cases)) == len(all_cases)
   fails = 'step=gaitbase --amp'  # of PyTorch, in one comparison
-  status, lines, said = benchmark(STAND_IN, tmp_path, FAILS=fails)
+  status, lines, said = benchmark(STAND_IN, FAILS=fails)
   assert status == 1
   failed = next(line for line in all_cases if fails in line)
   assert f'failed: {failed.split(maxsplit=1)[1]}' in said.splitlines()
@@ -45,18 +41,11 @@ def test_a_case_that_fails_is_named_and_costs_no_other(tmp_path):
   assert failed.startswith(alone) and '--beside' not in alone
 
 
-def test_only_the_cases_that_match(tmp_path):
-  only = 'step --step=gaitbase'
-  status, lines, _ = benchmark(STAND_IN, tmp_path, only, FAILS='nothing')
-  assert status == 0 and len(lines) == 2
-
-
 @pytest.mark.slow
-def test_every_case_runs(tmp_path):
+def test_every_case_runs(benchmark):
   pytest.importorskip('torch')
   status, lines, said = benchmark(
     f'#!/bin/sh\nexec {sys.executable} "$@"',
-    tmp_path,
     XLA_FLAGS='--xla_backend_optimization_level=0',
     OMP_NUM_THREADS='1',  # PyTorch's threads wait for each other in a spin
   )

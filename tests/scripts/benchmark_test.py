@@ -1,10 +1,7 @@
 """Each case of scripts/benchmark.py once, tiny; users rely on the keys."""
 
 import json
-import os
-import pathlib
 import shlex
-import subprocess
 import sys
 
 import benchmark
@@ -15,7 +12,6 @@ from benchmarks import common
 
 from selfgait_jax.machine import sharding
 
-PROGRAM = pathlib.Path(__file__).parents[2] / 'scripts/benchmark.py'
 # The cases step and memory compile the same program.
 STEP = '--step=gaitset --sequences=2 --frames=2 --devices=2'
 FEW = '--subjects=8 --clips=4 --frames=2 --loader=device'
@@ -102,17 +98,12 @@ def test_busy_reads_a_profile_of_training(packed_file, tmp_path, run):
     ('print()', 'expected a JSON line with frames_per_second'),
   ],
 )
-def test_beside_another_program(theirs, word, tmp_path):
-  """As a program, from a folder outside the clone."""
+def test_beside_another_program(theirs, word, script):
   other = shlex.join([sys.executable, '-c', theirs])
-  ended = subprocess.run(
-    [
-      sys.executable, PROGRAM, 'embed', '--sequences=1', '--frames=1',
-      '--repeats=1', '--rounds=1', '--devices=1', '--model=gaitset',
-      f'--beside={other}',
-    ],
-    capture_output=True, text=True, cwd=tmp_path,
-    env=os.environ | {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'},
+  ended = script(
+    'benchmark.py', 'embed', '--sequences=1', '--frames=1', '--repeats=1',
+    '--rounds=1', '--devices=1', '--model=gaitset', f'--beside={other}',
+    JAX_DISABLE_MOST_OPTIMIZATIONS='1',
   )  # fmt: skip
   assert ended.returncode == bool(word), ended.stderr
   assert word in ended.stderr.splitlines()[-1]

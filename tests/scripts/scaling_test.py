@@ -1,9 +1,6 @@
 """The model of many devices, and the cases that measure and count them."""
 
-import json
 import pathlib
-import subprocess
-import sys
 import types
 
 import jax
@@ -61,19 +58,9 @@ def test_efficiency_is_against_the_first_of_its_kind(monkeypatch):
   assert [line['efficiency'] for line in lines] == [1, 0.75, 0.75] * 2
 
 
-def benchmark(*arguments):
-  ended = subprocess.run(
-    [sys.executable, ROOT / 'scripts/benchmark.py', *arguments],
-    capture_output=True,
-    text=True,
-  )
-  assert ended.returncode == 0, ended.stderr
-  return [json.loads(line) for line in ended.stdout.splitlines()]
-
-
 @pytest.mark.slow  # four processes, each of which compiles a step
-def test_scaling_over_devices_and_processes():
-  lines = benchmark(
+def test_scaling_over_devices_and_processes(benchmark_lines):
+  lines = benchmark_lines(
     'scaling', '--devices=1', '--processes=2', '--sequences=1', '--total=2',
     '--frames=1', '--repeats=1', '--rounds=1', '--step=gaitset',
   )  # fmt: skip
@@ -89,8 +76,8 @@ def test_scaling_over_devices_and_processes():
 
 
 @pytest.mark.slow  # compiles a step
-def test_counts_of_the_model_are_those_of_our_step():
-  (line,) = benchmark('count', '--devices=2')
+def test_counts_of_the_model_are_those_of_our_step(benchmark_lines):
+  (line,) = benchmark_lines('count', '--devices=2')
   model = scaling_model.SELFGAIT
   assert line['tflop'] * 1e12 == pytest.approx(128 * model.flop, rel=1e-3)
   assert line['parameters'] * 4 == model.gradient
