@@ -8,19 +8,6 @@ from benchmarks import profiles
 from selfgait_jax import errors
 
 
-@pytest.mark.parametrize(
-  'spans, expected',
-  [
-    ([], [(10, 20)]),
-    ([(12, 14), (11, 13)], [(10, 11), (14, 20)]),
-    ([(0, 12), (13, 18), (14, 15), (19, 30)], [(12, 13), (18, 19)]),
-    ([(0, 10), (20, 30)], [(10, 20)]),
-  ],
-)
-def test_gaps_are_what_no_span_covers(spans, expected):
-  assert profiles.gaps(10, 20, spans) == expected
-
-
 def event(name, start, end, **facts):
   """From `start` to `end` in milliseconds."""
   return SimpleNamespace(
