@@ -1,7 +1,6 @@
 """Clips to embeddings: any checkpoint in three lines, without TensorFlow."""
 
 import functools
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 import ml_collections
@@ -9,11 +8,13 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import input_pipeline, sequences
+from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
-from selfgait_jax.machine import processes, sharding
+from selfgait_jax.machine import processes, progress, sharding
 from selfgait_jax.models import factory, pixels
-from selfgait_jax.run import checkpointing, metrics
+from selfgait_jax.run import checkpointing
+
+SAID_SECONDS = 5.0  # between two lines of progress
 
 
 class Embedder:
@@ -123,7 +124,7 @@ def make_embedder(
     title: str = '',
   ) -> np.ndarray:
     rows = np.arange(len(sequences)) if rows is None else np.asarray(rows)
-    batches = input_pipeline.evaluation_batches(
+    batches = evaluation_batches.evaluation_batches(
       sequences,
       rows,
       max_frames=max_frames,
@@ -135,21 +136,15 @@ def make_embedder(
     # Process 0 may still be ranking, for longer than a collective waits.
     processes.wait()
     variables = sharding.replicate(variables, mesh)
-    out, done, start, shown = None, 0, time.monotonic(), time.monotonic()
+    out, counter = None, progress.Counter(len(rows), 'sequences', SAID_SECONDS)
     for found, features in _one_behind(step, variables, batches, mesh):
       features = sharding.gather(features)
       if out is None:
         out = np.empty((len(rows), *features.shape[1:]), np.float32)
       real = found >= 0
       out[[place[row] for row in found[real]]] = features[real]
-      done += int(real.sum())
-      if time.monotonic() - shown > 5:
-        shown = time.monotonic()
-        eta = (shown - start) / done * (len(rows) - done)
-        logging.info(
-          'embedding %s %d/%d sequences | %.0f sequences/s | ETA %s',
-          title, done, len(rows), done / (shown - start), metrics.clock(eta),
-        )  # fmt: skip
+      if line := counter.add(int(real.sum())):
+        logging.info('embedding %s %s', title, line)
     return out
 
   return embed

@@ -1,9 +1,57 @@
-"""The one exception that ends a command with a sentence, not a traceback."""
+"""The exception that ends a command with a sentence, and words of others."""
+
+LONGEST_MESSAGE = 2000  # characters
 
 
 class UserError(Exception):
   """Something the user can put right.
 
   The message says what was expected, what was found and what to change. The
-  command lines print it alone and exit with status 1.
+  command lines print it alone and exit with status 1. It is always one
+  printable line, even if it quotes a file that was written to deceive; quote
+  names and values through `printable`, so that none crowds out the rest.
   """
+
+  def __init__(self, message=''):
+    super().__init__(printable(message, LONGEST_MESSAGE))
+
+
+def printable(text, limit: int = 200) -> str:
+  r"""Text of unknown origin (a name, a key, a library's words) for a message.
+
+  Args:
+    text: converted with `str`; pass no nested containers, which can be small
+      in memory and endless in print.
+    limit: number of characters to return at most; the middle is left out.
+
+  Returns:
+    One line. Control characters, line separators, direction marks and bytes
+    that are not UTF-8 are escaped: '\n' becomes a backslash and an 'n'.
+  """
+  text = str(text)
+  if len(text) > 2 * limit:
+    text = text[:limit] + text[-limit:]  # only this much can be shown
+  shown = ''.join(map(_escape, text))
+  if len(shown) <= limit:
+    return shown
+  half = (limit - 3) // 2
+  return f'{shown[:half]}...{shown[-half:]}'
+
+
+def _escape(character):
+  if character.isprintable():
+    return character
+  return character.encode('unicode_escape').decode()
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+  """The first line of what an error says, or the name of its type.
+
+  A line of more than `most` characters loses its middle: libraries name the
+  file at the start and the cause at the end.
+  """
+  line = (str(error).strip() or type(error).__name__).splitlines()[0]
+  if len(line) <= most:
+    return line
+  start = most // 3
+  return f'{line[:start]} ... {line[start + 5 - most :]}'

@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks import common, profiles, training_step
 from selfgait_jax.data import (
   datasets,
+  feeds,
   input_pipeline,
   loading,
-  resident,
   splits,
 )
 from selfgait_jax.machine import sharding
@@ -84,13 +84,13 @@ def each_loader(options: argparse.Namespace) -> Iterator[tuple]:
   subset = splits.training_rows(sequences, config, config[name])
 
   @functools.cache  # loaders that yield clips share a compiled step
-  def training(take):
+  def training(feed):
     if options.step:
       return training_step.compile_step(
-        config, config[name], function, mesh, take
+        config, config[name], function, mesh, feed
       )
     make_state = lambda: jax.device_put(0.0, sharding.replicated(mesh))
-    return make_state, sharding.compile_step(_read_pixels, mesh, take)
+    return make_state, sharding.compile_step(_read_pixels, mesh, feed)
 
   def describe():
     return {
@@ -103,12 +103,12 @@ def each_loader(options: argparse.Namespace) -> Iterator[tuple]:
 
   for loader in options.loader or LOADERS:
     config.data.loader = loader
-    place, take, _ = resident.make_placement(config, sequences, subset, mesh)
-    make_state, step = training(take)
+    feed = feeds.make_feed(config, sequences, subset, mesh)
+    make_state, step = training(feed)
     batches = input_pipeline.batches(
       sequences, subset, config, name, 0, sys.maxsize
     )
-    yield make_state(), step, _placed(place, batches), describe
+    yield make_state(), step, _placed(feed.place, batches), describe
 
 
 def train(step, state, batches, seconds: float, least: int) -> tuple:
@@ -125,7 +125,7 @@ def train(step, state, batches, seconds: float, least: int) -> tuple:
     with jax.profiler.TraceAnnotation('batch'):
       batch = next(batches)
     with jax.profiler.StepTraceAnnotation(profiles.STEP, step_num=count):
-      state, scalars, _ = step(state, *batch)
+      state, scalars, _ = step(state, batch)
     with jax.profiler.TraceAnnotation('wait'):
       sharding.keep_pace(state, previous)
     previous = scalars

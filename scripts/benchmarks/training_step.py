@@ -17,9 +17,8 @@ from selfgait_jax.data import datasets, input_pipeline, splits
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 NETWORKS = tuple(factory.MODELS)
 # Each value of --step: the stage it belongs to, the function, and how many
@@ -117,23 +116,19 @@ def network_config(network: str, dtype: str):
   return config
 
 
-def compile_step(config, stage, function, mesh, take=None) -> tuple:
+def compile_step(config, stage, function, mesh, feed=None) -> tuple:
   """(function that makes the state before the first step, jitted step)."""
-  model = factory.make_model(config.model)
-  optimizer = optimizers.make_optimizer(stage)
+  task = make_task(config, stage)
 
   def make_state():
-    state = states.create_state(
-      factory.init_variables(model, jax.random.key(0), config.model.crop_width),
-      optimizer,
-      () if stage.objective == 'supervised' else model.target_modules,
+    variables = factory.init_variables(
+      task.model, jax.random.key(0), config.model.crop_width
     )
+    state = task.first_state(variables)
     return jax.device_put(state, sharding.replicated(mesh))
 
-  step = functools.partial(
-    function, model=model, optimizer=optimizer, config=config, stage=stage
-  )
-  return make_state, sharding.compile_step(step, mesh, take)
+  step = functools.partial(function, task)
+  return make_state, sharding.compile_step(step, mesh, feed)
 
 
 def count_flop(step: Callable, state, batch) -> float:

@@ -1,7 +1,7 @@
-"""The state of PyTorch's SGD and Adam <-> ours, tensor by tensor.
+"""Converts the state of PyTorch's SGD and Adam to ours and back.
 
-PyTorch numbers parameters as they were registered, which is the order of the
-table; our state is that of `selfgait_jax/optimizer.py`.
+PyTorch numbers the parameters in the order they were registered, which is the
+order of the table. Our state is the one of `selfgait_jax/train/optimizer.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _BUFFERS = {
   'sgd': {'momentum_buffer': 'trace'},
   'adam': {'exp_avg': 'mu', 'exp_avg_sq': 'nu'},
 }
-# Of the releases; a file that was made here has nothing else to say.
+# Settings of the released recipes, which our own checkpoints do not hold.
 _USUAL = {
   'sgd': {'momentum': 0.9, 'dampening': 0, 'nesterov': False},
   'adam': {'betas': [0.9, 0.999], 'eps': 1e-8, 'amsgrad': False},
@@ -34,22 +34,22 @@ def from_torch(
   expected: Mapping[str, tuple[int, ...]],
   params: Mapping,
 ) -> tuple[dict, dict]:
-  """(opt_state, settings) out of an optimiser's state dict.
+  """Converts an optimiser's state dict.
 
-  A tensor that never had a gradient has no buffer there and zeros here.
+  PyTorch keeps no buffer for a tensor without gradients; ours is zeros.
 
   Args:
-    state: `files.Checkpoint.optimizer`.
+    state: `weight_files.Checkpoint.optimizer`.
     rules: the table of the network.
-    expected: {key: shape} of `difference.expected_shapes`.
+    expected: {key: shape} as `difference.expected_shapes` returns it.
     params: our parameters.
 
   Returns:
-    The item `opt_state` of a checkpoint, and the optimiser's `name` ('sgd' or
-    'adam') with its other settings as PyTorch calls them.
+    (opt_state, settings): the part of a checkpoint's `training` item, and the
+    optimiser's `name` ('sgd' or 'adam') with its settings by PyTorch's names.
 
   Raises:
-    UserError: it is of another optimiser or of another network.
+    UserError: the state belongs to another optimiser or another network.
   """
   parameters = optimised(rules)
   groups, buffers = state.get('param_groups', []), state.get('state', {})
@@ -57,7 +57,7 @@ def from_torch(
   if len(groups) != 1 or count != len(parameters):
     raise _refused(
       f'one group of {len(parameters)} parameters',
-      f'{len(groups)} of {count} in all',
+      f'{len(groups)} of {count} together',
     )
   settings = {k: v for k, v in groups[0].items() if _is_plain(v)}
   name = 'adam' if 'betas' in settings else 'sgd'
@@ -86,11 +86,12 @@ def from_torch(
 def to_torch(
   opt_state: Mapping, settings: Mapping, rules: Sequence[Rule]
 ) -> dict:
-  """The optimiser's state dict; without `opt_state` one that was never used.
+  """Converts our state to an optimiser's state dict.
 
   Args:
-    opt_state: {module: state}, its containers plain (as Orbax restores them).
-    settings: as `from_torch` returns them, or those to begin with.
+    opt_state: {module: state} in plain containers, as Orbax restores them;
+      empty for an optimiser that has not made an update.
+    settings: as `from_torch` returns them, or the settings of a recipe.
     rules: the table of the network.
   """
   parameters = optimised(rules)
@@ -114,15 +115,20 @@ def to_torch(
 
 
 def name_of(opt_state: Mapping) -> str:
-  """'sgd' or 'adam'."""
+  """Returns 'sgd' or 'adam'.
+
+  Args:
+    opt_state: {module: state} in plain containers.
+  """
   state = next(iter(opt_state.values()))
   return 'sgd' if _find(state, 'trace') is not None else 'adam'
 
 
 def optimised(rules: Sequence[Rule]) -> list[Rule]:
-  """The rules of tensors that the optimiser holds, in its order.
+  """Returns the rules of the parameters that PyTorch optimises, in its order.
 
-  Not the moving copies: whole modules, whose dead tensors are no more in it.
+  The target network is not optimised, nor are the unused tensors in its
+  modules.
   """
   module = lambda rule: rule.key.split('.')[0]
   copies = {module(r) for r in rules if r.path[:1] == ('target_params',)}
@@ -135,7 +141,7 @@ def optimised(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def _collect(buffers, parameters, expected, name):
-  """{key: buffer} of the tensors that are read, zeros where there is none."""
+  """{key: buffer} of the tensors that are read; zeros for a missing one."""
   found = {}
   for index, rule in enumerate(parameters):
     if rule.path:
@@ -152,7 +158,7 @@ def _collect(buffers, parameters, expected, name):
 
 
 def _steps(buffers, parameters):
-  """{module: Adam's number of updates}."""
+  """{module: the number of Adam's updates}."""
   found = {}
   for index, rule in enumerate(parameters):
     if rule.path and 'step' in buffers.get(index, {}):
@@ -164,7 +170,7 @@ def _steps(buffers, parameters):
 
 
 def _find(state, name):
-  """What stands under `name` in nested containers, or None."""
+  """The first value under the key `name` in nested containers, or None."""
   if isinstance(state, Mapping):
     if name in state:
       return state[name]
@@ -176,7 +182,7 @@ def _find(state, name):
 
 
 def _is_plain(value):
-  """Kept in a manifest: a number, a truth value or a pair of numbers."""
+  """Whether it goes into a manifest: a number, a boolean or two numbers."""
   pair = isinstance(value, list) and len(value) == 2
   return isinstance(value, (bool, int, float)) or (
     pair and all(isinstance(x, float) for x in value)

@@ -1,4 +1,4 @@
-"""The tables by kind, and the settings of an imported network."""
+"""The name table of each kind, and the settings of an imported network."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from selfgait_jax.convert.tables import (
 )
 from selfgait_jax.settings import networks, validate
 
-# recognise.KINDS: the module with its `rules` and `settings`.
+# {key of recognise.KINDS: the module with its `rules` and `settings`}.
 TABLES = {
   'deepgaitv2': deepgaitv2,
   'gaitbase': gaitbase,
@@ -36,16 +36,16 @@ def make_section(
   given: Sequence[str],
   crop_width: int,
 ) -> dict:
-  """A section of settings/networks.py, with every setting.
+  """Returns a complete section of settings/networks.py.
 
   Args:
     kind: a key of `recognise.KINDS`.
-    shapes: of the state dict's tensors, by key.
-    given: 'name=value' of the user's, stronger than what the shapes say.
+    shapes: {key: shape} of the state dict.
+    given: 'name=value' from the user; these override what the shapes tell.
     crop_width: columns of the silhouettes.
 
   Raises:
-    UserError: a setting is unknown, of another type or cannot be right.
+    UserError: a setting is unknown, has another type or an invalid value.
   """
   section = getattr(networks, recognise.KINDS[kind].model)()
   section.crop_width = crop_width
@@ -70,7 +70,7 @@ def make_section(
 
 
 def _value(name, text, example):
-  """The value written in `text`, of the type of `example`."""
+  """Parses `text` as a value of the type of `example`."""
   try:
     value = ast.literal_eval(text)
   except (SyntaxError, ValueError):

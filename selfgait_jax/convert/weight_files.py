@@ -1,11 +1,10 @@
-"""Checkpoint files of PyTorch and safetensors: NumPy arrays out and in.
+"""Reads and writes checkpoint files of PyTorch and safetensors.
 
-What a file is follows from what it holds, not from its name. PyTorch files are
-read by `torch.load(weights_only=True)` and nothing else: tensors, numbers and
-strings come out, code never runs. Safetensors files need no torch.
+The content of a file decides its format, not its name. PyTorch files are read
+only by `torch.load(weights_only=True)`, which yields tensors, numbers and
+strings and never runs code. Safetensors files need no torch.
 """
 
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -15,26 +14,27 @@ import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import ml_dtypes  # noqa: F401 - teaches NumPy bfloat16, by name
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from selfgait_jax import errors
+from selfgait_jax.machine import files
 
 SUFFIXES = ('.pt', '.pth', '.ptm', '.safetensors')
 
 
 class Checkpoint(NamedTuple):
-  """What a file holds.
+  """The content of a file.
 
   Attributes:
-    tensors: {key: array} of the network, float32 or integers; the names of
-      nested dictionaries are joined by dots and `module.` is left out.
-    optimizer: its state dict with arrays for tensors: `state`, by the place of
-      the parameter, and `param_groups`; {} if there is none.
-    iteration: None if the file does not say.
-    sha256: of the file.
+    tensors: {key: array} of the network. Floating-point arrays are float32.
+      Keys of nested dictionaries are joined by dots, without `module.`.
+    optimizer: the optimiser's state dict with arrays for tensors: `state`, by
+      the number of the parameter, and `param_groups`; {} if there is none.
+    iteration: None if the file does not hold it.
+    sha256: of the file, in hexadecimal.
   """
 
   tensors: dict[str, np.ndarray]
@@ -44,10 +44,11 @@ class Checkpoint(NamedTuple):
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
-  """The checkpoint in a file; arrays may be views of the file itself.
+  """Reads a file; the arrays may be memory-mapped views of it.
 
   Raises:
-    UserError: there is no such file, or it is no checkpoint of tensors alone.
+    UserError: the file cannot be read, or holds anything but tensors, numbers
+      and strings.
   """
   path = pathlib.Path(path)
   try:
@@ -73,36 +74,35 @@ def read(path: str | os.PathLike) -> Checkpoint:
 
 
 def write(path: str | os.PathLike, content: Mapping, metadata: Mapping) -> None:
-  """Writes a file, by its suffix of PyTorch or safetensors; whole or not.
+  """Writes a file of PyTorch or safetensors, whole or not at all.
 
   Args:
-    path: ends in one of `SUFFIXES`.
-    content: nested dictionaries and lists with arrays for tensors. Of it a
-      safetensors file holds the network's tensors alone, with flat keys.
+    path: ends in one of `SUFFIXES`, which decides the format.
+    content: nested dictionaries and lists with arrays for tensors. A
+      safetensors file holds only the network's tensors, with flat keys.
     metadata: strings for the header of a safetensors file.
+
+  Raises:
+    UserError: torch is missing or the file cannot be written.
   """
   path = pathlib.Path(path)
-  partial = path.with_name(path.name + '.partial')
   try:
-    if path.suffix == '.safetensors':
-      safetensors.numpy.save_file(_network(content), partial, dict(metadata))
-    else:
-      torch = _torch(path)
-      with open(partial, 'wb') as file:
-        torch.save(_mapped(content, np.ndarray, torch.tensor), file)
-    os.replace(partial, path)
+    with files.whole(path) as partial:
+      if path.suffix == '.safetensors':
+        safetensors.numpy.save_file(_network(content), partial, dict(metadata))
+      else:
+        torch = _torch(path)
+        with open(partial, 'wb') as file:
+          torch.save(_mapped(content, np.ndarray, torch.tensor), file)
   except (OSError, RuntimeError, safetensors.SafetensorError) as error:
     raise errors.UserError(
-      f'expected to write {path}, found {_first_line(error)}; free space or '
-      'change --to-torch'
+      f'expected to write {path}, found {errors.first_line(error)}; free '
+      'space or change --to-torch'
     ) from error
-  finally:
-    with contextlib.suppress(OSError):
-      partial.unlink()
 
 
 def _kind(path):
-  """'zip' or 'legacy' (both PyTorch's) or 'safetensors'."""
+  """'safetensors', or PyTorch's 'zip' or 'legacy' format."""
   with open(path, 'rb') as file:
     head = file.read(64)
   size = path.stat().st_size
@@ -132,7 +132,7 @@ def _zip_kind(path):
     raise _refused(path, f'one cut short or damaged ({error})') from error
   if not any(name.endswith('/data.pkl') for name in names):
     shown = ', '.join(names[:3]) or 'nothing'
-    raise _refused(path, f'a zip archive that is none (it holds {shown})')
+    raise _refused(path, f'a zip archive of other files (it holds {shown})')
   return 'zip'
 
 
@@ -142,24 +142,24 @@ def _read_safetensors(path):
       content = {key: _plain(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
       iteration = (file.metadata() or {}).get('iteration', '')
   except (safetensors.SafetensorError, TypeError, ValueError) as error:
-    reason = f'one cut short or damaged ({_first_line(error)})'
+    reason = f'one cut short or damaged ({errors.first_line(error)})'
     raise _refused(path, reason) from error
   return content, int(iteration) if iteration.isdigit() else None
 
 
 def _read_torch(path, kind):
   torch = _torch(path)
-  # What is not asked for is not read, where the file allows that. By the name
-  # of a file, torch would go as well.
+  # A memory map reads only the tensors that are used. Legacy files cannot be
+  # mapped, and torch takes a file with this suffix for safetensors.
   mmap = kind == 'zip' and path.suffix != '.safetensors'
   try:
     with warnings.catch_warnings(), open(path, 'rb') as file:
-      warnings.simplefilter('ignore')  # the sentence says it
+      warnings.simplefilter('ignore')  # the error message tells enough
       content = torch.load(
         path if mmap else file, 'cpu', weights_only=True, mmap=mmap
       )
     content = _mapped(content, torch.Tensor, _array)
-  except Exception as error:  # of many types, as the bytes happen to fall
+  except Exception as error:  # damaged bytes raise errors of many types
     words = str(error)
     asked = re.search(r'GLOBAL (\S+)', words)
     if asked:
@@ -167,7 +167,7 @@ def _read_torch(path, kind):
     elif 'weights_only' in words or 'WeightsUnpickler' in words:
       found = f'a pickle of more than tensors ({_reason(words)})'
     else:
-      found = f'one that torch cannot read ({_first_line(error)})'
+      found = f'one that torch cannot read ({errors.first_line(error)})'
     raise _refused(path, found) from error
   if not isinstance(content, Mapping):
     raise _refused(path, f'a {type(content).__name__} instead of a dictionary')
@@ -175,7 +175,7 @@ def _read_torch(path, kind):
 
 
 def _flat(path, content):
-  """{'a.b': array} out of nested dictionaries, without `module.`."""
+  """{'a.b': array} of nested dictionaries, without `module.`."""
   flat = {}
   for parts, leaf in _leaves(content):
     key = '.'.join(p for p in '.'.join(parts).split('.') if p != 'module')
@@ -189,7 +189,7 @@ def _flat(path, content):
 
 
 def _network(content):
-  """{'a.b': array} of the content of a PyTorch file, optimiser apart."""
+  """{'a.b': array} of a PyTorch file's content, without the optimiser."""
   content = content.get('model', content)
   parts = {k: v for k, v in content.items() if k != 'optimizer_state_dict'}
   return {
@@ -208,7 +208,7 @@ def _leaves(content, path=()):
 
 
 def _mapped(content, kind, change):
-  """`content` with `change` made to every leaf of type `kind`."""
+  """A copy of `content` with `change` applied to each leaf of type `kind`."""
   if isinstance(content, kind):
     return change(content)
   if isinstance(content, Mapping):
@@ -226,7 +226,7 @@ def _array(tensor):
 
 
 def _plain(array):
-  """Every float as float32; bfloat16 is none of NumPy's own kinds."""
+  """Converts floats to float32, also bfloat16, whose kind is not NumPy's."""
   exact = array.dtype.kind in 'biu'
   return array if exact else array.astype(np.float32, copy=False)
 
@@ -250,13 +250,9 @@ def _refused(path, found):
 
 
 def _reason(words):
-  """The line of torch's page of text that says what was refused."""
+  """The line of torch's long message that says what it refused."""
   lines = [line.strip() for line in words.splitlines() if line.strip()]
   telling = [
     line for line in lines if 'Unpickler' in line or 'nsupported' in line
   ]
   return (telling or lines)[-1][:200]
-
-
-def _first_line(error):
-  return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,7 +1,7 @@
-"""One .npz file with a whole data set as black-and-white silhouettes.
+"""Stores a whole data set in one .npz file, readable without TensorFlow.
 
-Each sequence is one zlib stream of bits, eight pixels a byte: a twelfth of the
-grey frames' size, and read without TensorFlow.
+Silhouettes become black and white; each sequence is one zlib stream of bits,
+eight pixels a byte.
 """
 
 import concurrent.futures
@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from selfgait_jax import errors
 from selfgait_jax.data import sequences, stored
 
 _SIZE = 64
-_THRESHOLD = 127  # grey values above it are silhouette
+_THRESHOLD = 127  # brighter pixels are silhouette
 _FIELDS = [f.name for f in dataclasses.fields(stored.Record)][:-1]
 
 
-def write(records, path: str | pathlib.Path, name: str) -> int:
-  """Packs `staging.Record`s of the data set `name`; returns bytes written."""
+def write(
+  records: Iterable[stored.Record], path: str | pathlib.Path, name: str
+) -> int:
+  """Packs the records of the data set `name`; returns the size in bytes."""
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     records = list(pool.map(_pack, records))
   blobs = [record.frames for record in records]
@@ -41,7 +44,12 @@ def write(records, path: str | pathlib.Path, name: str) -> int:
 
 
 def read(path: str | pathlib.Path, name: str) -> list[stored.Record]:
-  """The records of a packed file; raises UserError if it is not of `name`."""
+  """Reads the records of a packed file, to be decoded by `decode`.
+
+  Raises:
+    errors.UserError: there is no packed file, or it holds another data set
+      than `name`.
+  """
   path = pathlib.Path(path).expanduser()
   try:
     with np.load(path) as file:
@@ -65,12 +73,13 @@ def read(path: str | pathlib.Path, name: str) -> list[stored.Record]:
 
 
 def decode(record: stored.Record) -> np.ndarray:
-  """uint8 [T, 64, 64] of 0 and 255."""
+  """Decompresses a packed record: uint8 [T, 64, 64] of 0 and 255."""
   bits = np.frombuffer(zlib.decompress(record.frames), np.uint8)
   return np.unpackbits(bits).reshape(-1, _SIZE, _SIZE) * np.uint8(255)
 
 
 def _pack(record):
+  """The same record in black and white, its frames as bits."""
   white = stored.decode(record) > _THRESHOLD
   return dataclasses.replace(
     record,

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import loading, sampler
+from selfgait_jax.data import frame_sampler, loading
 from selfgait_jax.evaluate import (
   frozen,
   gei,
@@ -41,7 +41,9 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   sources = processes.from_first(lambda: _sources(config, workdir))
   test = load('test')
   if config.reference.window:
-    test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
+    test = frame_sampler.fixed_windows(
+      test, config.finetune.frames, config.seed
+    )
   model, mesh = factory.make_model(config.model), sharding.make_mesh()
   random = factory.init_variables(
     model, jax.random.key(config.seed), config.model.crop_width

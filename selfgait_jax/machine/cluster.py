@@ -56,7 +56,7 @@ def join(mode: str) -> None:
   except Exception as error:  # of several types, each cluster has its own
     raise errors.UserError(
       f'expected to join the other processes within {JOIN_SECONDS} s, found '
-      f'{processes.first_line(error)}; {_CHECK}'
+      f'{errors.first_line(error)}; {_CHECK}'
     ) from error
   _say_if_aborted(
     f'{processes.name()}expected all {processes.count()} processes to go '
@@ -97,7 +97,7 @@ def _cluster_size() -> int:
   except Exception as error:  # of several types, each cluster has its own
     raise errors.UserError(
       'expected to hear from the cluster how many processes there are, found '
-      f'{processes.first_line(error)}; set {", ".join(VARIABLES)} or '
+      f'{errors.first_line(error)}; set {", ".join(VARIABLES)} or '
       'config.distributed=off'
     ) from error
   return 1

@@ -1,17 +1,56 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the room that they need."""
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from selfgait_jax import errors
 
 
-def write_json(path: pathlib.Path, content) -> None:
-  """As `write_text`."""
-  write_text(path, json.dumps(content, indent=1))
+@contextlib.contextmanager
+def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a path to write to; it becomes `path` when the block succeeds.
+
+  A block that fails, or a kill, leaves `path` as it was. The folder must exist.
+  """
+  partial = path.with_name(path.name + '.partial')
+  try:
+    yield partial
+    os.replace(partial, path)
+  finally:
+    with contextlib.suppress(OSError):  # gone, unless something failed
+      partial.unlink()
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Whole or not at all: a kill leaves the file as it was."""
-  partial = path.with_name(path.name + '.partial')
-  partial.write_text(text, encoding='utf-8')
-  os.replace(partial, path)
+  """Writes UTF-8 text, whole or not at all."""
+  with whole(path) as partial:
+    partial.write_text(text, encoding='utf-8')
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+  """Writes JSON, whole or not at all."""
+  write_text(path, json.dumps(content, indent=1))
+
+
+def expect_room(
+  folder: pathlib.Path, needed: int, what: str, remedy: str
+) -> None:
+  """Raises UserError unless the disk of `folder` has `needed` bytes free.
+
+  Args:
+    folder: where it is to be written; it must exist.
+    needed: bytes.
+    what: is to be written, such as 'a checkpoint'.
+    remedy: what to change; the end of the sentence.
+  """
+  free = shutil.disk_usage(folder).free
+  if free < needed:
+    raise errors.UserError(
+      f'expected to write {what} of {needed / 1e6:.3g} MB to {folder}, found '
+      f'{free / 1e6:.3g} MB free; {remedy}'
+    )

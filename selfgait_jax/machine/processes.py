@@ -177,7 +177,7 @@ def _lost_words(error):
   try:
     found = _client().key_value_try_get('failed')
   except Exception:  # none failed with words, or process 0 is the lost one
-    found = first_line(error)
+    found = errors.first_line(error)
   return (
     f'expected all {count()} processes to go on, found one that ended '
     f'({found}); {AGAIN}'
@@ -191,8 +191,3 @@ def name() -> str:
 
 def _client():
   return runtime.global_state.client
-
-
-def first_line(error) -> str:
-  """What an error says, or else its type."""
-  return (str(error).strip() or type(error).__name__).splitlines()[0]

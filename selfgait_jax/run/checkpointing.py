@@ -7,8 +7,8 @@ Checkpoint n means that n updates were applied.
 """
 
 import contextlib
+import dataclasses
 import pathlib
-import shutil
 import sys
 
 import jax
@@ -17,10 +17,9 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
 from selfgait_jax import errors
-from selfgait_jax.machine import processes
+from selfgait_jax.machine import files, processes
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
-from selfgait_jax.train import state as states
 
 
 class Checkpoints:
@@ -58,7 +57,7 @@ class Checkpoints:
     step = self.latest_step()
     return 'none yet' if step is None else str(self.directory / str(step))
 
-  def save(self, state: states.TrainState, rank1: float | None) -> None:
+  def save(self, state, rank1: float | None) -> None:
     """Starts to write `state`; returns before it is on disk."""
     step = int(state.step)
     if step in self._manager.all_steps():
@@ -80,7 +79,7 @@ class Checkpoints:
       self._manager.wait_until_finished()
       self._manager.check_for_errors()
 
-  def restore(self, like: states.TrainState, sharding) -> states.TrainState:
+  def restore(self, like, sharding):
     """The newest state, laid out as `sharding` says."""
     step = processes.from_first(self.latest_step)
     variables, training = _split(_abstract(like, sharding))
@@ -100,10 +99,10 @@ class Checkpoints:
     except (ValueError, KeyError) as error:
       raise errors.UserError(
         f'expected {self.directory / str(step)} to be a checkpoint of this '
-        f'config, found other tensors ({_first_line(error)}); choose another '
-        '--workdir or go back to the config that wrote it'
+        f'config, found other tensors ({errors.first_line(error)}); choose '
+        'another --workdir or go back to the config that wrote it'
       ) from error
-    return states.TrainState(**found['variables'], **found['training'])
+    return dataclasses.replace(like, **found['variables'], **found['training'])
 
   def close(self) -> None:
     with _explained(self):
@@ -111,15 +110,13 @@ class Checkpoints:
 
   def _check_room(self, state):
     # Asked first: a disk that fills meanwhile makes Orbax's threads print.
-    needed = sum(x.nbytes for x in jax.tree.leaves(state))
-    free = shutil.disk_usage(self.directory).free
-    if free < needed:
-      raise errors.UserError(
-        f'expected to write a checkpoint of {needed / 1e6:.3g} MB to '
-        f'{self.directory}, found {free / 1e6:.3g} MB free; free space or '
-        'change --workdir and run the same command again (last complete '
-        f'checkpoint: {self.describe_latest()})'
-      )
+    files.expect_room(
+      self.directory,
+      sum(x.nbytes for x in jax.tree.leaves(state)),
+      'a checkpoint',
+      'free space or change --workdir and run the same command again (last '
+      f'complete checkpoint: {self.describe_latest()})',
+    )
 
 
 def load_variables(path: str, sharding=None) -> tuple[dict, dict]:
@@ -171,7 +168,7 @@ def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
 def _damaged(step_dir, error):
   return errors.UserError(
     f'expected a complete selfgait_jax checkpoint in {step_dir}, found '
-    f'otherwise ({_first_line(error)}); choose another checkpoint'
+    f'otherwise ({errors.first_line(error)}); choose another checkpoint'
   )
 
 
@@ -226,13 +223,7 @@ def _explained(checkpoints):
   except Exception as error:  # Orbax wraps the cause in types of its own.
     raise errors.UserError(
       f'expected to write a checkpoint to {checkpoints.directory}, found '
-      f'{_first_line(error)}; free space or change --workdir and run the same '
-      f'command again (last complete checkpoint: '
+      f'{errors.first_line(error)}; free space or change --workdir and run the '
+      f'same command again (last complete checkpoint: '
       f'{checkpoints.describe_latest()})'
     ) from error
-
-
-def _first_line(error) -> str:
-  """At most 200 characters; the cause stands at the end of a long one."""
-  line = (str(error).strip() or type(error).__name__).splitlines()[0]
-  return line if len(line) <= 200 else f'{line[:60]} ... {line[-135:]}'

@@ -8,7 +8,7 @@ import time
 import numpy as np
 from absl import logging
 
-from selfgait_jax.machine import files, tensorflow_import
+from selfgait_jax.machine import files, progress, tensorflow_import
 
 
 class Writer:
@@ -109,11 +109,11 @@ class Progress:
     if steps < 1:
       return {}
     seconds = max(time.monotonic() - self._start, 1e-9)
-    speed = steps / seconds
+    total = self._last - self._start_step
     return {
-      'steps_per_second': speed,
+      'steps_per_second': steps / seconds,
       'frames_per_second': self._frames / seconds,
-      'eta_seconds': (self._last - self._step) / speed,
+      'eta_seconds': progress.seconds_left(steps, total, seconds),
     }
 
   def line(self, stage: str, scalars: dict[str, float]) -> str:
@@ -124,14 +124,8 @@ class Progress:
     ]
     if rates:
       parts.append(f'{rates["frames_per_second"]:.0f} frames/s')
-      parts.append(f'ETA {clock(rates["eta_seconds"])}')
+      parts.append(f'ETA {progress.clock(rates["eta_seconds"])}')
     return ' | '.join(parts)
-
-
-def clock(seconds: float) -> str:
-  """'0:01:30'."""
-  minutes, seconds = divmod(round(seconds), 60)
-  return f'{minutes // 60}:{minutes % 60:02d}:{seconds:02d}'
 
 
 def write_table(directory: pathlib.Path, params: dict) -> None:

@@ -14,8 +14,8 @@ import jax
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.machine import files, processes
-from selfgait_jax.run import identity, metrics
+from selfgait_jax.machine import files, processes, progress
+from selfgait_jax.run import identity
 
 SEEN_SECONDS = 60  # that a network file system may take to show a file
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -144,7 +144,7 @@ class ElapsedFormatter(python_logging.Formatter):
     self._start = time.time()
 
   def format(self, record):
-    text = f'{metrics.clock(record.created - self._start)} '
+    text = f'{progress.clock(record.created - self._start)} '
     if record.levelno > python_logging.INFO:
       text += f'{record.levelname}: '
     if not processes.is_first():

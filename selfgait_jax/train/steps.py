@@ -6,8 +6,6 @@ arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device.
 health signals.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -15,9 +13,11 @@ import optax
 from selfgait_jax import losses
 from selfgait_jax.train import augment
 from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train.state import TrainState
+from selfgait_jax.train.task import Task
 
 
-def pretrain_step(state, batch, *, model, optimizer, config, stage):
+def pretrain_step(task: Task, state: TrainState, batch: dict):
   """Label-free: the online network predicts the target's view of each clip.
 
   BYOL (arXiv:2006.07733) as SelfGait uses it: symmetric over two views, the
@@ -26,6 +26,7 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
   network without a target is its own, as in SimSiam and GaitSSB (OpenGait).
   """
   first, second = batch['clip_1'], batch.get('clip_2', batch['clip_1'])
+  config, stage, model = task.config, task.stage, task.model
   keys = jax.random.split(_step_key(config, state.step))
   views = [
     _augment(clips, key, config)
@@ -47,17 +48,21 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
     loss, metrics = _view_loss(out, target, config, stage)
     return loss, metrics, out['embedding'][:, 0]
 
-  apply = functools.partial(model.apply, method='online_views')
-  resting = model.labelled_modules
-  return _learn(state, apply, (seen,), loss_fn, resting, optimizer, stage)
+  def forward(variables):
+    return model.apply(
+      variables, seen, method='online_views', mutable=['batch_stats']
+    )
+
+  return _update(task, state, forward, loss_fn, model.labelled_modules)
 
 
-def supervised_step(state, batch, *, model, optimizer, config, stage):
+def supervised_step(task: Task, state: TrainState, batch: dict):
   """Triplet or consistency loss, cross-entropy, or both, on labelled clips.
 
   Modules of the label-free objectives rest. A batch of clips of unequal length
   has a `mask`; what is False in it does not count, batch statistics included.
   """
+  config, stage = task.config, task.stage
   clips = _augment(batch['clip'], _step_key(config, state.step), config)
   joint = stage.objective == 'joint'
   if config.reference.frame_split and joint and predicts(stage):
@@ -67,10 +72,17 @@ def supervised_step(state, batch, *, model, optimizer, config, stage):
     loss, metrics = _label_loss(out, batch['label'], stage)
     return loss, metrics, out['embedding']
 
-  inputs = clips, batch.get('mask'), not stage.freeze_batch_norm
-  apply = functools.partial(model.apply, method='learn')
-  resting = model.label_free_modules
-  return _learn(state, apply, inputs, loss_fn, resting, optimizer, stage)
+  def forward(variables):
+    return task.model.apply(
+      variables,
+      clips,
+      batch.get('mask'),
+      not stage.freeze_batch_norm,
+      method='learn',
+      mutable=['batch_stats'],
+    )
+
+  return _update(task, state, forward, loss_fn, task.model.label_free_modules)
 
 
 def predicts(stage) -> bool:
@@ -79,35 +91,50 @@ def predicts(stage) -> bool:
   return (stage.joint_with if joint else stage.objective) == 'predictive'
 
 
-def _learn(state, apply, inputs, loss_fn, resting, optimizer, stage):
-  """One update of all modules but the `resting`, whose statistics rest too.
+def _update(task, state, forward, loss_fn, resting):
+  """One update of all modules except the `resting` ones.
+
+  The running statistics of resting modules do not change either.
 
   Args:
+    task: for the optimiser and the momentum of the target network.
     state: before the update.
-    apply: (variables, *inputs, mutable) -> (outputs of the network, updates).
-    inputs: arguments of `apply`.
+    forward: variables -> (outputs of the network, new statistics).
     loss_fn: outputs -> (loss, metrics, [B, P, D] for the health signals).
     resting: names of top-level modules.
-    optimizer: see optimizer.py.
-    stage: for the momentum of the target, if there is one.
   """
   moving = {n: p for n, p in state.params.items() if n not in resting}
 
-  def of_params(moving):
-    params = state.params | moving
-    variables = {'params': params, 'batch_stats': state.batch_stats}
-    out, updates = apply(variables, *inputs, mutable=['batch_stats'])
+  def loss_of(moving):
+    variables = {
+      'params': state.params | moving,
+      'batch_stats': state.batch_stats,
+    }
+    out, updates = forward(variables)
     loss, metrics, shown = loss_fn(out)
     return loss, (metrics, shown, updates.get('batch_stats', {}))
 
-  gradient = jax.value_and_grad(of_params, has_aux=True)
-  (loss, (metrics, shown, stats)), grads = gradient(moving)
-  state, norms = _update(state, grads, optimizer)
+  (loss, (metrics, shown, stats)), grads = jax.value_and_grad(
+    loss_of, has_aux=True
+  )(moving)
+  params, opt_state = task.optimizer.update(
+    grads, state.opt_state, state.params, state.step
+  )
+  metrics |= {
+    'loss': loss,
+    'learning_rate': task.optimizer.learning_rate(state.step),
+    'gradient_norm': optax.global_norm(grads),
+    'parameter_norm': optax.global_norm(params),
+  }
   stats = {name: value for name, value in stats.items() if name in moving}
-  state = state.replace(batch_stats=state.batch_stats | stats)
-  metrics |= norms | {'loss': loss}
+  state = state.replace(
+    step=state.step + 1,
+    params=params,
+    batch_stats=state.batch_stats | stats,
+    opt_state=opt_state,
+  )
   if state.target_params:
-    state, metrics['target_momentum'] = _move_target(state, stage)
+    state, metrics['target_momentum'] = _move_target(state, task.stage)
   return state, metrics, shown
 
 
@@ -170,20 +197,6 @@ def _split_frames(views, config, stage):
     # Its three lists are one: all hold the last frame but one.
     return views[:, :, -2:-1], views[:, :, -2:-1]
   return views[:, :, :-1], views[:, :, -1:]
-
-
-def _update(state, grads, optimizer):
-  """One optimiser step on the modules in `grads`."""
-  params, opt_state = optimizer.update(
-    grads, state.opt_state, state.params, state.step
-  )
-  metrics = {
-    'learning_rate': optimizer.learning_rate(state.step),
-    'gradient_norm': optax.global_norm(grads),
-    'parameter_norm': optax.global_norm(params),
-  }
-  state = state.replace(step=state.step + 1, params=params, opt_state=opt_state)
-  return state, metrics
 
 
 def _move_target(state, stage):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from selfgait_jax.machine import sharding
-from selfgait_jax.models import layers
+from selfgait_jax.models import batch_norm
 
 MASK = np.arange(5) < np.array([1, 5, 3, 4])[:, None]
 
@@ -27,7 +27,7 @@ def test_values_gradients_and_running_statistics(feature_axes, mask, split):
     before = {'mean': rng.standard_normal(width), 'var': np.ones(width)}
     if split:
       x = sharding.shard_batch(x, sharding.make_mesh())
-    norm = layers.BatchNorm(feature_axes)
+    norm = batch_norm.BatchNorm(feature_axes)
 
     def ours(x, params):
       return norm.apply(
@@ -55,7 +55,7 @@ def test_half_precision_comes_out_as_it_came_in():
   x, slope = (8 + rng.standard_normal((2, 500, 4))).astype(jnp.bfloat16)
   params = {'scale': np.ones(4, np.float32), 'bias': np.zeros(4, np.float32)}
   before = {'mean': np.zeros(4, np.float32), 'var': np.ones(4, np.float32)}
-  norm = layers.BatchNorm()
+  norm = batch_norm.BatchNorm()
 
   def ours(x, params):
     variables = {'params': params, 'batch_stats': before}
@@ -79,7 +79,7 @@ def test_statistics_of_maps_in_one_pass_are_exact_enough():
   x = np.random.default_rng(0).standard_normal((8, 16, 11, 4), np.float32) + 30
   for near, rtol in ((0, 1e-3), (29, 1e-6)):
     before = {'mean': np.full(4, near, np.float32), 'var': np.ones(4)}
-    _, after = layers.BatchNorm(momentum=0.0).apply(
+    _, after = batch_norm.BatchNorm(momentum=0.0).apply(
       {'params': {'scale': np.ones(4), 'bias': np.zeros(4)}}
       | {'batch_stats': before},
       x,

@@ -1,33 +1,39 @@
-"""Bodies of the synthetic walkers: traits and phase to capsules in 3-D.
+"""Bodies of the synthetic walkers: from traits and phase to capsules in 3-D.
 
-Axes: x forward, y to the walker's left, z up from the hips; lengths are shares
-of stature.
+Axes: x forward, y to the walker's left, z up, from the middle of the hips.
+Lengths are shares of stature.
 """
 
 import numpy as np
 
-from selfgait_jax.data.walkers import walker_clothes
-from selfgait_jax.data.walkers.walker_traits import ANKLE, HIP, KNEE, curve
+from selfgait_jax.data.walkers import clothes
+from selfgait_jax.data.walkers.traits import ANKLE, HIP, KNEE, curve
 
 SIDES = ('l', 'r')
 TORSO = ('hip', 'waist', 'chest')
 
 
-def body(traits, harmonics, phase, clothes):
+def body(
+  traits: dict[str, float],
+  harmonics: np.ndarray,
+  phase: np.ndarray,
+  worn: dict,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
   """Capsules of a walk in 3-D.
 
   Args:
-    traits, harmonics: from `walker_traits`.
+    traits: from `traits.draw_traits`.
+    harmonics: from `traits.draw_harmonics`.
     phase: float [T], cycles since a heel strike of the left foot.
-    clothes: from `walker_clothes.draw_clothes`.
+    worn: from `clothes.draw_clothes`.
 
   Returns:
-    start, end: float32 [T, C, 3]; start and end radius: float32 [C].
+    start and end, float32 [T, C, 3]; radius at start and end, float32 [C].
   """
-  t = walker_clothes.wear(traits, clothes)
+  t = clothes.wear(traits, worn)
   points = {}
-  # The hip of the leading leg is ahead, that of the swinging leg is lower, and
-  # the weight is over the standing leg.
+  # The hip of the leading leg is ahead, the hip of the swinging leg is lower,
+  # and the weight is over the standing leg.
   turn = np.cos(2 * np.pi * phase)
   roll = t['pelvis_roll'] * np.sin(2 * np.pi * (phase + 0.02))
   sway = t['pelvis_sway'] * np.sin(2 * np.pi * (phase - 0.03))
@@ -43,7 +49,7 @@ def body(traits, harmonics, phase, clothes):
     _add_leg(points, t, harmonics, pelvis, side, sign, own)
     _add_arm(points, t, thorax, side, sign, own)
   capsules = _flesh(t)
-  capsules += walker_clothes.hang(points, t, pelvis, thorax, phase, clothes)
+  capsules += clothes.hang(points, t, pelvis, thorax, phase, worn)
   starts = np.stack([points[a] for a, _, _, _ in capsules], 1)
   ends = np.stack([points[b] for _, b, _, _ in capsules], 1)
   radii = np.array([(r, s) for _, _, r, s in capsules], np.float32)
@@ -51,7 +57,7 @@ def body(traits, harmonics, phase, clothes):
 
 
 def _frame(yaw, pitch, roll, origin):
-  """A function from fixed local (x, y, z) to float32 [T, 3]; degrees in."""
+  """A function from local (x, y, z) to float32 [T, 3]; angles in degrees."""
   cy, sy = np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))
   cp, sp = np.cos(np.deg2rad(pitch)), np.sin(np.deg2rad(pitch))
   cr, sr = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
@@ -142,7 +148,7 @@ def _add_leg(points, t, harmonics, pelvis, side, sign, phase):
 
 
 def _add_arm(points, t, thorax, side, sign, phase):
-  free = t[f'arm_free_{side}']  # share of the swing that a bag leaves
+  free = t[f'arm_free_{side}']  # share of the swing that a bag allows
   swing = t['arm_range'] * (1 + sign * t['arm_asymmetry']) * t['stride'] * free
   turn = 2 * np.pi * (phase - t['arm_phase'])
   upper = t['arm_mean'] - swing * np.cos(turn)
@@ -160,7 +166,7 @@ def _add_arm(points, t, thorax, side, sign, phase):
 
 
 def _flesh(t):
-  """(start, end, start radius, end radius) of the body's own capsules."""
+  """(start, end, start radius, end radius) of the capsules of the body."""
   b = t['build']
   depth = {name: t[f'{name}_depth'] * b for name in TORSO}
   neck, arm, thigh, calf = (

@@ -1,15 +1,15 @@
-"""What the synthetic walkers wear and carry: a coat (cl) or a bag (bg)."""
+"""What a synthetic walker wears or carries: a coat (cl) or a bag (bg)."""
 
 import numpy as np
 
-from selfgait_jax.data.walkers.walker_traits import TRAITS
+from selfgait_jax.data.walkers.traits import TRAITS
 
 COATED = ('chest', 'waist', 'hip')
-HIDDEN = 0.5  # share of a torso's own shape that a coat hides
+HIDDEN = 0.5  # share of the torso's deviation from the mean that a coat hides
 
 
-def draw_clothes(condition: str, rng) -> dict:
-  """{} for nm; settings of a bag or of a coat, lengths as shares of stature."""
+def draw_clothes(condition: str, rng: np.random.Generator) -> dict:
+  """Settings of a bag or a coat, lengths as shares of stature; {} for nm."""
   kind = condition[:2]
   if kind == 'bg':
     bag = ('backpack', 'shoulder', 'hand')[rng.integers(3)]
@@ -30,8 +30,8 @@ def draw_clothes(condition: str, rng) -> dict:
   return {}
 
 
-def wear(traits, clothes) -> dict:
-  """Traits of the dressed body: more girth, wider arms, less swing."""
+def wear(traits: dict[str, float], clothes: dict) -> dict[str, float]:
+  """Traits of the dressed body: thicker, arms further out, less arm swing."""
   t = traits | {'arm_free_l': 1.0, 'arm_free_r': 1.0}
   t['arm_out'] += clothes.get('arm_out', 0)
   if clothes.get('bag') in ('shoulder', 'hand'):
@@ -45,18 +45,21 @@ def wear(traits, clothes) -> dict:
   return t
 
 
-def hang(points, traits, pelvis, thorax, phase, clothes) -> list:
+def hang(
+  points: dict[str, np.ndarray], traits, pelvis, thorax, phase, clothes
+) -> list[tuple[str, str, float, float]]:
   """Adds the points of a bag or of a coat's skirt; returns their capsules.
 
   Args:
-    points: name to float32 [T, 3]; gets more names.
+    points: float32 [T, 3] by name; the new points are added to it.
     traits: from `wear`.
     pelvis, thorax: functions from local (x, y, z) to float32 [T, 3].
     phase: float [T], cycles.
     clothes: from `draw_clothes`.
 
   Returns:
-    (start, end, start radius, end radius), the first two names in `points`.
+    (start, end, start radius, end radius) of each capsule; `start` and `end`
+    are names in `points`.
   """
   if 'bulk' in clothes:
     return _skirt(points, traits, clothes)
@@ -69,7 +72,7 @@ def hang(points, traits, pelvis, thorax, phase, clothes) -> list:
 
 
 def _skirt(points, t, clothes):
-  """The part of a coat below the waist: it hangs, and the thighs push it."""
+  """The part of a coat below the waist; the thighs push it to and fro."""
   top = t['hip_depth'] * t['build']
   hem = 0.95 * top * clothes['flare']
   for s in 'lr':
