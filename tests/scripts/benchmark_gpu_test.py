@@ -17,12 +17,13 @@ echo "$*"
 def benchmark(script, tmp_path):
   """Runs it at toy size: (status, lines, stderr); `python` is this text."""
 
-  def run(python, **variables):
+  def run(python, *options, **variables):
     program = tmp_path / 'python'
     program.write_text(python)
     program.chmod(0o755)
     path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
-    ended = script('benchmark_gpu.sh', PATH=path, SIZE='toy', **variables)
+    variables |= {'PATH': path, 'SIZE': 'toy'}
+    ended = script('benchmark_gpu.sh', *options, **variables)
     return ended.returncode, ended.stdout.splitlines(), ended.stderr
 
   return run
@@ -42,13 +43,15 @@ def test_a_case_that_fails_is_named_and_costs_no_other(benchmark):
 
 
 @pytest.mark.slow
-def test_every_case_runs(benchmark):
+def test_every_kind_of_case_runs(benchmark):
   pytest.importorskip('torch')
   status, lines, said = benchmark(
     f'#!/bin/sh\nexec {sys.executable} "$@"',
+    'selfgait|embed|rates|evaluate|search',
     XLA_FLAGS='--xla_backend_optimization_level=0',
     OMP_NUM_THREADS='1',  # PyTorch's threads wait for each other in a spin
   )
   assert status == 0, said
   found = [json.loads(line) for line in lines]
-  assert sum('ratio' in line for line in found) == 7 + 2  # steps, embed's parts
+  assert len({line['case'] for line in found}) == 8
+  assert sum('ratio' in line for line in found) == 2 + 2  # steps, embed's parts

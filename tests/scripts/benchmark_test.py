@@ -78,7 +78,7 @@ def test_keys_of_each_case(arguments, run):
 
 @pytest.mark.slow
 def test_a_frame_of_two_views_counts_twice(run):
-  (line,) = run('step --sequences=2 --frames=2 --repeats=1')
+  (line,) = run('step --sequences=2 --frames=2 --repeats=1 --devices=2')
   frames = line['frames_per_second'] * line['seconds']
   assert frames == pytest.approx(2 * 2 * 2, rel=0.1)
 
