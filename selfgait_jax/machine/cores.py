@@ -21,8 +21,8 @@ def use_all_cores(batches: Iterable[int] = ()) -> None:
     batches: sizes that the devices must share equally, which may make their
       number smaller.
   """
-  told = zip(processes.hosts(), processes.share(cores()), strict=True)
-  places = [{(host, core) for core in mine} for host, mine in told]
+  shared = zip(processes.hosts(), processes.share(cores()), strict=True)
+  places = [{(host, core) for core in mine} for host, mine in shared]
   # Each process gets its part of the cores that it shares with others; the
   # smallest part counts for all.
   share = min(

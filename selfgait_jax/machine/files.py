@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the room that they need."""
+"""Files written whole or not at all, JSON from anywhere, room on the disk."""
 
 import contextlib
 import json
@@ -35,6 +35,14 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_json(path: pathlib.Path, content: Any) -> None:
   """Writes JSON, whole or not at all."""
   write_text(path, json.dumps(content, indent=1))
+
+
+def parse_json(text: str | bytes) -> Any:
+  """JSON that may be damaged or hostile; raises ValueError alone."""
+  try:
+    return json.loads(text)
+  except RecursionError as error:
+    raise ValueError('brackets nested too deeply') from error
 
 
 def expect_room(

@@ -27,8 +27,8 @@ from selfgait_jax.machine import jax_private, signals
 SILENT_SECONDS = 100
 LEAVE_SECONDS = 5  # a process that fails waits this long for others that fail
 AGAIN = (
-  'start all of them again with the same command; it continues from the last '
-  'complete checkpoint'
+  'start all of them again with the same command, which continues from the '
+  'last complete checkpoint'
 )
 _DAY = 24 * 3600
 # How JAX, Gloo and NCCL say that another process failed.
@@ -183,7 +183,7 @@ def _lost_words(error):
   except Exception:  # it left no words, or process 0 is the lost one
     found = errors.first_line(error)
   return (
-    f'expected all {count()} processes to go on, found one that ended '
+    f'expected all {count()} processes to continue, found one that ended '
     f'({found}); {AGAIN}'
   )
 

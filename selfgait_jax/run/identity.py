@@ -15,7 +15,7 @@ WITHOUT_EFFECT_IN_DATA = ('loader', 'packed_file', 'workers', 'prefetch')
 
 
 def config_hash(config) -> str:
-  """12 hex digits of the settings that can change a number."""
+  """12 hex digits of the settings that can change a result."""
   settings = config.to_dict()
   for name in WITHOUT_EFFECT:
     settings.pop(name)
@@ -31,13 +31,13 @@ def config_hash(config) -> str:
 
 
 def shared_settings(config) -> list:
-  """What the processes of a run must agree on, without their paths."""
+  """The settings that all processes of a run must share; paths may differ."""
   loop = config.stages, config.checkpoint.to_dict(), config.log.to_dict()
   return [config_hash(config), *map(str, loop), __version__]
 
 
 def versions() -> dict[str, str]:
-  """Versions of what computes the numbers."""
+  """Versions of the packages that compute the results."""
   names = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
   found = {name: importlib.metadata.version(name) for name in names}
   return {'selfgait_jax': __version__} | found

@@ -1,11 +1,15 @@
 """What a checkpoint says of itself, and whether that suits a config."""
 
+from typing import Any
+
 from selfgait_jax import __version__, errors
 from selfgait_jax.run import identity
 
-FORMAT = 2  # goes up when parameters are named otherwise
+FORMAT = 2  # goes up when parameters change their names
 # Settings of a network that change how it is computed, and no tensor.
 COMPUTE_SETTINGS = ('dtype', 'microbatches', 'remat')
+_LARGEST = 10**6  # of the numbers in a model's settings
+_CONFIG_KEYS = ('config_hash', 'seed', 'program')  # of an entry of the history
 
 
 def make_manifest(config, stage_name: str, start: str = '') -> dict:
@@ -28,6 +32,7 @@ def make_manifest(config, stage_name: str, start: str = '') -> dict:
     'seed': config.seed,
     'config_hash': identity.config_hash(config),
   }
+  source['history'] = [_entry(source, 1)]
   return describe(config.model.to_dict(), source)
 
 
@@ -45,10 +50,75 @@ def describe(model: dict, source: dict) -> dict:
   }
 
 
+def with_history(manifest: dict, before: dict, step: int) -> dict:
+  """The manifest of a stage that resumes from a checkpoint.
+
+  Its `source.history` lists the configs that the stage was trained with, each
+  with the first step that was taken under it.
+
+  Args:
+    manifest: of the config that the stage is resumed with.
+    before: of the checkpoint.
+    step: of the checkpoint.
+  """
+  source = before['source']
+  history = source.get('history') or [_entry(source, 1)]
+  now = _entry(manifest['source'], step + 1)
+  if any(history[-1].get(key) != now[key] for key in _CONFIG_KEYS):
+    history = [*history, now]
+  return manifest | {'source': manifest['source'] | {'history': history}}
+
+
+def _entry(source, first_step):
+  return {'from_step': first_step} | {k: source.get(k) for k in _CONFIG_KEYS}
+
+
+def check_form(manifest: Any) -> None:
+  """Raises ValueError unless it has the fields and types of a manifest."""
+  if not isinstance(manifest, dict):
+    raise ValueError('a manifest that is no object')
+  fields = {'format': int, 'model': dict, 'embedding': str, 'source': dict}
+  for name, kind in fields.items():
+    if not isinstance(manifest.get(name), kind):
+      raise ValueError(f'no {name} in the manifest')
+  step = manifest.get('step', 0)
+  if type(step) is not int or step < 0:  # nor a bool
+    raise ValueError('no step in the manifest')
+  model = manifest['model']
+  for name, kind in {'name': str, 'dtype': str, 'crop_width': int}.items():
+    if not isinstance(model.get(name), kind):
+      raise ValueError(f'no model.{name} in the manifest')
+  for name, value in model.items():
+    values = value if isinstance(value, list) else [value]
+    if not all(_is_setting(v) for v in values):
+      raise ValueError(f'no setting in model.{name} of the manifest')
+  source = manifest['source']
+  for name in ('objective', 'pairs', 'start', 'kind', 'file', 'config_hash'):
+    if not isinstance(source.get(name, ''), str):
+      raise ValueError(f'no source.{name} in the manifest')
+  if not isinstance(source.get('steps', 0), int):
+    raise ValueError('no source.steps in the manifest')
+  history = source.get('history', [])
+  if not isinstance(history, list) or not all(
+    isinstance(entry, dict) for entry in history
+  ):
+    raise ValueError('no list of configs in the history of the manifest')
+
+
+def _is_setting(value):
+  if isinstance(value, (int, float)):
+    return abs(value) <= _LARGEST
+  return isinstance(value, str)
+
+
 def check_model(manifest: dict, config, path: str, but_for=()) -> None:
   """Raises UserError unless the checkpoint's model is the config's.
 
-  The settings `but_for` may differ; those of the compute always may.
+  Args:
+    manifest: of the checkpoint.
+    config: the whole config.
+    path: of the checkpoint, for the error.
+    but_for: settings that may differ; those of the compute always may.
   """
   ours = config.model.to_dict()
   names = [n for n in ours if n not in (*but_for, *COMPUTE_SETTINGS)]
@@ -63,12 +133,12 @@ def check_model(manifest: dict, config, path: str, but_for=()) -> None:
 
 
 def check_optimizer(manifest: dict) -> None:
-  """Raises UserError for what was imported without its optimiser."""
+  """Raises UserError for weights that were imported without an optimiser."""
   source = manifest['source']
   if 'sha256' in source and 'optimizer' not in source:
     raise errors.UserError(
       f'expected a checkpoint that training can go on from, found '
-      f'{source["file"]} imported without its optimiser; convert it with '
+      f'{source.get("file")} imported without its optimiser; convert it with '
       '--with-optimizer, or choose another --workdir and start from it by '
       '--config.init_from'
     )

@@ -10,12 +10,14 @@ from absl import logging
 
 from selfgait_jax.machine import files, progress, tensorflow_import
 
+_MOST_STEPS, _LARGEST = 10**12, 10**300  # larger numbers are damage
+
 
 class Writer:
   """JSON lines always, TensorBoard events where its writer can be had.
 
   Each line of `metrics.jsonl` is {"step": n, name: value, ...}. A resumed run
-  appends; for a step that stands there twice the later line counts.
+  appends; of two lines with the same step and name the later one counts.
   """
 
   def __init__(self, directory: pathlib.Path, active: bool = True):
@@ -26,11 +28,11 @@ class Writer:
     path = directory / 'metrics.jsonl'
     torn = path.exists() and not path.read_bytes().endswith(b'\n')
     self._lines = open(path, 'a', buffering=1)
-    if torn:  # by a kill in mid-line
+    if torn:  # a kill cut the last line short
       self._lines.write('\n')
-    # clu's writer needs both; an array-fed run goes without.
+    # clu's writer needs both; a run can do without.
     if all(map(importlib.util.find_spec, ('tensorflow', 'tensorboard'))):
-      # First of all, so that TensorFlow leaves the GPUs alone.
+      # Before clu imports it, so that TensorFlow leaves the GPUs alone.
       tensorflow_import.import_tensorflow('TensorBoard', 'go without')
       from clu import metric_writers
 
@@ -56,15 +58,16 @@ class Writer:
 
 
 def read_curves(directory: pathlib.Path) -> dict[str, list]:
-  """{name: [(step, value), ...]} from a stage's `metrics.jsonl`."""
+  """{name: [(step, value), ...]} from a stage's `metrics.jsonl`.
+
+  Lines and values that are damaged are skipped, such as the last line of a run
+  that was killed.
+  """
   path = directory / 'metrics.jsonl'
   steps: dict[int, dict] = {}
-  for line in path.read_text().splitlines() if path.exists() else ():
-    try:
-      values = json.loads(line)
-    except json.JSONDecodeError:  # the last line of a killed run
-      continue
-    steps.setdefault(values.pop('step'), {}).update(values)
+  for line in path.read_bytes().split(b'\n') if path.exists() else ():
+    step, values = _parse(line)
+    steps.setdefault(step, {}).update(values)
   curves: dict[str, list] = {}
   for step in sorted(steps):
     for name, value in steps[step].items():
@@ -72,11 +75,26 @@ def read_curves(directory: pathlib.Path) -> dict[str, list]:
   return curves
 
 
+def _parse(line):
+  """(step, {name: number}) of a line; no numbers if it is damaged."""
+  try:
+    values = files.parse_json(line)
+  except ValueError:
+    return 0, {}
+  if not isinstance(values, dict) or type(values.get('step')) is not int:
+    return 0, {}
+  step = values.pop('step')
+  if not 0 <= step <= _MOST_STEPS:
+    return 0, {}
+  fits = lambda x: type(x) is float or type(x) is int and abs(x) < _LARGEST
+  return step, {name: x for name, x in values.items() if fits(x)}
+
+
 class Progress:
   """Rate and remaining time, from the steps of this process alone.
 
-  The clock starts after the first step, so that compilation does not count,
-  and `pause` takes out what is not training (logging, probes).
+  The clock starts after the first step, so that compilation does not count;
+  `pause` takes out what is not training (logging, held-out checks).
   """
 
   def __init__(self, first_step: int, last_step: int):
@@ -87,11 +105,11 @@ class Progress:
     self._step = first_step
 
   def tick(self, step: int, frames: int) -> None:
-    """To be called after each step.
+    """Call it after each step.
 
     Args:
-      step: the number of updates done.
-      frames: that the step saw; one counts once a view.
+      step: updates done.
+      frames: that the step saw, each counted once for each view.
     """
     self._step = step
     if self._start is None:
@@ -100,11 +118,12 @@ class Progress:
       self._frames += frames
 
   def pause(self, seconds: float) -> None:
+    """Takes out seconds that were not spent on training."""
     if self._start is not None:
       self._start += seconds
 
   def rates(self) -> dict[str, float]:
-    """steps/s, frames/s and seconds to go."""
+    """Steps and frames per second, and seconds that remain; {} at first."""
     steps = self._step - self._start_step
     if steps < 1:
       return {}
@@ -117,6 +136,7 @@ class Progress:
     }
 
   def line(self, stage: str, scalars: dict[str, float]) -> str:
+    """The progress line, such as 'pretrain 20/200 | loss 0.1234 | ...'."""
     rates = self.rates()
     parts = [
       f'{stage} {self._step}/{self._last}',

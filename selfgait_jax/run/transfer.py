@@ -1,4 +1,4 @@
-"""What is taken from the checkpoint of another network or another head."""
+"""Starting from the checkpoint of another network or another head."""
 
 from collections.abc import Mapping
 
@@ -21,10 +21,10 @@ HEAD_SETTINGS = (
 
 
 def adopt_model(config):
-  """The config, with the network of `init_from` where nothing is trained.
+  """The config, with the network of `init_from` if nothing is trained.
 
   An evaluation takes a checkpoint as it is, whatever network the config is for.
-  How it is computed stays the config's.
+  Settings of the compute, such as dtype, stay the config's.
   """
   if config.stages != 'evaluate' or not config.init_from:
     return config
@@ -47,13 +47,13 @@ def adopt_model(config):
 def start_from(found: Mapping, fresh: Mapping, path: str) -> dict:
   """`fresh` variables with every tensor that `found` has in the same shape.
 
-  What was loaded, newly initialised and ignored is logged by name, so that a
-  fine-tuning that lost a head says so.
+  Tensors that are newly initialised or ignored are logged by name, so that a
+  fine-tuning that loses a head says so.
 
   Args:
     found: variables of the checkpoint: {'params': ..., 'batch_stats': ...}.
     fresh: random variables of the stage's network.
-    path: of the checkpoint, for the words.
+    path: of the checkpoint, for messages.
 
   Raises:
     UserError: a tensor of the trunk (`encoder`) is missing or of another shape.

@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import shutil
 import time
 import uuid
 
@@ -16,7 +18,7 @@ from selfgait_jax import errors
 from selfgait_jax.machine import files, processes
 from selfgait_jax.run import identity
 
-SEEN_SECONDS = 60  # that a network file system may take to show a file
+SEEN_SECONDS = 60  # a network file system may take this long to show a file
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -24,21 +26,28 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def claim(workdir: pathlib.Path):
   """Makes the folder and keeps a second run out of it until the block ends.
 
-  Process 0 does both; the others must see what it wrote.
+  Process 0 does both; the others check that they see the same folder. A disk
+  that is full, now or within the block, raises UserError.
   """
   with contextlib.ExitStack() as held:
     mark = processes.from_first(lambda: _lock(workdir, held))
     if not processes.is_first():
       _expect_shared(workdir, mark)
-    try:
+    with _room_explained():
       yield
-    except OSError as error:
-      if error.errno not in _NO_ROOM:
-        raise
-      raise errors.UserError(
-        f'expected room on the disk, found {error}; free space or change '
-        '--workdir and run the same command again'
-      ) from error
+
+
+@contextlib.contextmanager
+def _room_explained():
+  try:
+    yield
+  except OSError as error:
+    if error.errno not in _NO_ROOM:
+      raise
+    raise errors.UserError(
+      f'expected room on the disk, found {error}; free space or change '
+      '--workdir and run the same command again'
+    ) from error
 
 
 def _lock(workdir, held):
@@ -60,15 +69,19 @@ def _lock(workdir, held):
       'change --workdir'
     ) from error
   mark = uuid.uuid4().hex
-  lock.truncate(0)
-  lock.write(mark)
-  lock.flush()
-  os.fsync(lock.fileno())  # or another machine would wait for NFS to send it
+  with _room_explained():
+    lock.truncate(0)
+    lock.write(mark)
+    lock.flush()
+    os.fsync(lock.fileno())  # so that NFS shows it to other machines at once
   return mark
 
 
 def _expect_shared(workdir, mark):
-  """All processes write one checkpoint, so all need the folder."""
+  """Raises UserError unless this process sees what process 0 wrote.
+
+  All processes write parts of one checkpoint, so all need the folder.
+  """
   deadline = time.monotonic() + SEEN_SECONDS
   while True:
     with contextlib.suppress(OSError):
@@ -86,7 +99,10 @@ def _expect_shared(workdir, mark):
 def record(config, workdir: pathlib.Path) -> None:
   """Writes `config.json` and logs what this job is, both on process 0.
 
-  Raises UserError if the processes were started for different ones.
+  The config of an earlier run with other settings is kept as
+  `config-<hash>.json`: the history in the checkpoints names the hash.
+
+  Raises UserError if the processes were started with different configs.
   """
   processes.expect_same('config', identity.shared_settings(config))
   if not processes.is_first():
@@ -97,19 +113,27 @@ def record(config, workdir: pathlib.Path) -> None:
     'versions': identity.versions(),
   }
   path = workdir / 'config.json'
-  try:
-    before = json.loads(path.read_text())
-  except (OSError, ValueError):  # none yet, or cut short by an old kill
-    before = facts
-  if before['config_hash'] != facts['config_hash']:
+  before = _recorded_hash(path)
+  if before not in (None, facts['config_hash']):
     logging.warning(
       '%s was last used with another config (%s, now %s); what was trained '
-      'under it is kept as it is, and results.json says which',
-      workdir, before['config_hash'], facts['config_hash'],
+      'under it is kept, and results.json says which steps',
+      workdir, before, facts['config_hash'],
     )  # fmt: skip
+    with files.whole(workdir / f'config-{before}.json') as partial:
+      shutil.copyfile(path, partial)
   files.write_json(path, facts)
   logging.info(
     'stages %s in %s on %d x %s, %d process(es), config %s, seed %d',
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
     processes.count(), facts['config_hash'], config.seed,
   )  # fmt: skip
+
+
+def _recorded_hash(path):
+  """The config hash in a `config.json`; None if there is none, or damaged."""
+  try:
+    found = files.parse_json(path.read_bytes())['config_hash']
+    return found if re.fullmatch('[0-9a-f]{12}', found) else None
+  except (OSError, ValueError, TypeError, KeyError):
+    return None

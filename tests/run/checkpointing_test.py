@@ -1,3 +1,7 @@
+"""Checkpoints come back as they were saved, or one sentence says why not."""
+
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +11,7 @@ from configs import synthetic
 from selfgait_jax import errors
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, manifests
+from selfgait_jax.run import checkpointing, digests, identity, manifests
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
 
@@ -138,4 +142,62 @@ def test_state_of_another_optimiser_is_an_error(config, state, tmp_path):
   like = jax.eval_shape(lambda: state.replace(opt_state=other))
   with pytest.raises(errors.UserError, match='other tensors'):
     checkpoints.restore(like, _replicated())
+  checkpoints.close()
+
+
+def test_history_of_configs_is_kept_by_step(config, state, tmp_path):
+  other = config.copy_and_resolve_references()
+  other.seed, other.pretrain.learning_rate = 7, 0.5
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 3), None)
+  checkpoints.wait()
+  checkpoints.close()
+  for step, now in ((5, other), (6, other), (8, config)):
+    checkpoints = _open(now, tmp_path)
+    checkpoints.restore(jax.eval_shape(lambda: state), _replicated())
+    checkpoints.save(_at(state, step), None)
+    checkpoints.wait()
+    checkpoints.close()
+  _, manifest = checkpointing.read_manifest(str(tmp_path))
+  hashes = [identity.config_hash(c) for c in (config, other, config)]
+  found = [
+    (entry['from_step'], entry['config_hash'], entry['seed'])
+    for entry in manifest['source']['history']
+  ]
+  assert found == list(zip((1, 4, 7), hashes, (0, 7, 0), strict=True))
+
+
+def test_a_flipped_bit_is_found(config, state, tmp_path):
+  """In uncompressed values, where no reader of the format would notice."""
+  checkpoints = _open(config, tmp_path)
+  like = jax.eval_shape(lambda: state)
+  saved = _at(state, 1)
+  checkpoints.save(saved, None)
+  checkpoints.wait()
+  written = digests.of({}, params=saved.params)
+  changed = jax.tree.map(lambda x: x, saved.params)
+  name, leaf = next(iter(changed['encoder'].items()))
+  changed['encoder'][name] = jax.tree.map(lambda x: -x, leaf)
+  names = digests.differing(written, 'params', changed)
+  assert names and all(n.startswith(f'encoder/{name}') for n in names)
+  assert not digests.differing(written, 'params', saved.params)
+  path = tmp_path / 'checkpoints/1/digests/metadata'
+  path.write_text(path.read_text().replace('a', 'b'))
+  for load in (
+    lambda: checkpointing.load_variables(str(tmp_path)),
+    lambda: checkpoints.restore(like, _replicated()),
+  ):
+    with pytest.raises(errors.UserError, match='found otherwise'):
+      load()
+  checkpoints.close()
+
+
+def test_checkpoint_without_digests_loads(config, state, tmp_path):
+  """As older versions wrote it."""
+  checkpoints = _open(config, tmp_path)
+  checkpoints.save(_at(state, 1), None)
+  checkpoints.wait()
+  shutil.rmtree(tmp_path / 'checkpoints/1/digests')
+  checkpointing.load_variables(str(tmp_path))
+  checkpoints.restore(jax.eval_shape(lambda: state), _replicated())
   checkpoints.close()
