@@ -12,11 +12,11 @@ class UserError(Exception):
   names and values with `printable`, so that none crowds out the rest.
   """
 
-  def __init__(self, message=''):
+  def __init__(self, message: object = ''):
     super().__init__(printable(message, LONGEST_MESSAGE))
 
 
-def printable(text, limit: int = 200) -> str:
+def printable(text: object, limit: int = 200) -> str:
   r"""Text of unknown origin (a name, a key, a library's words) for a message.
 
   Args:

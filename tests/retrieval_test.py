@@ -1,4 +1,4 @@
-"""Distances and rankings against plain float64 loops."""
+"""Distances and rankings against simple float64 loops."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,7 @@
 """Batch normalisation with PyTorch's running statistics and a frame mask."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -68,7 +68,9 @@ class BatchNorm(nn.Module):
     return y
 
 
-def around_one(key, shape, dtype=jnp.float32) -> jax.Array:
+def around_one(
+  key: jax.Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32
+) -> jax.Array:
   """OpenGait's initial scale: normal with mean 1 and deviation 0.02."""
   return 1 + 0.02 * jax.random.normal(key, shape, dtype)
 

@@ -27,8 +27,8 @@ class Network(nn.Module):
   # Has a default because older checkpoints lack the setting.
   microbatches: int = dataclasses.field(default=1, kw_only=True)
 
-  # The trunk's map has 1/map_divisor of a frame's columns, and the largest
-  # number of strips must divide 1/map_divisor of its rows.
+  # The trunk divides the rows and columns of a frame by this. The rows that
+  # remain must be divisible by the largest number of strips.
   map_divisor: ClassVar[int] = 4
   # True if the trunk has no batch norm: several views of a clip can then pass
   # through it as one batch.

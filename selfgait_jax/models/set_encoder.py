@@ -46,10 +46,10 @@ class SetEncoder(nn.Module):
 
 
 def map_divisor(widths: tuple[int, ...]) -> int:
-  """By which number `SetEncoder` divides the rows and columns of its map."""
+  """The clip's rows (or columns) divided by those of `SetEncoder`'s map."""
   return 2 ** _halvings(widths)
 
 
 def _halvings(widths):
-  """Pairs of convolutions that are followed by a halving of the map."""
+  """How many pairs of convolutions are followed by a halving of the map."""
   return min(len(widths) - 1, 2)

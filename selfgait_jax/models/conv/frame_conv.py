@@ -1,6 +1,6 @@
 """Convolution over rows and columns with a gradient that is fast on CPU.
 
-On other platforms it is XLA's convolution and its gradient.
+Other platforms use XLA's own convolution and gradient.
 """
 
 import functools
@@ -125,7 +125,7 @@ def _in_products(x, slope, size, strides):
   """
   _, rows, columns, features = slope.shape
   each = _images_at_once(slope)
-  # Each device sums over its own images; the devices are summed once, at last.
+  # Each device sums over its own images; these sums are added once at the end.
   x, slope = _cut(x, each), _cut(slope, each)
   window = lambda start, length: slice(
     start, start + strides * (length - 1) + 1, strides
