@@ -20,7 +20,7 @@ from selfgait_jax.data import (
   splits,
   stored,
 )
-from selfgait_jax.data.prepare import preparation, walker_source
+from selfgait_jax.data.prepare import preparation, summaries, walker_source
 from selfgait_jax.machine import processes
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
@@ -119,7 +119,7 @@ def count_refused(config: ml_collections.ConfigDict) -> int | None:
   if config.data.packed_file:
     return None
   data_dir = config.data_dir or DEFAULT_DATA_DIR
-  return len(preparation.read_refused(data_dir, config.data.name))
+  return len(summaries.read_refused(data_dir, config.data.name))
 
 
 def read_records(
