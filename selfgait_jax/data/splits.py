@@ -223,7 +223,10 @@ def check_unseen(
 def _read_names(path):
   """{share: names} of a `subset.json`; None if there is no such file."""
   try:
-    return _chosen(json.loads(path.read_text(encoding='utf-8')))
+    names = _chosen(json.loads(path.read_text(encoding='utf-8')))
+    if not all(isinstance(n, str) for share in names.values() for n in share):
+      raise TypeError('names that are no text')
+    return names
   except FileNotFoundError:
     return None
   except Exception as error:  # of many types, if someone changed the file

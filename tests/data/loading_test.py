@@ -9,7 +9,7 @@ import pytest
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, loading, packed, sequences
+from selfgait_jax.data import datasets, loading, packed, sequences, stored
 from selfgait_jax.data.prepare import preparation, trees, walker_source
 from selfgait_jax.data.walkers import walkers
 
@@ -196,3 +196,9 @@ def test_every_subject_is_read_once(shared, reads, monkeypatch):
   assert (sides[0].frames is sides[1].frames) == shared
   found = np.concatenate([sides[0].subjects, sides[1].subjects])
   assert sorted(found) == sorted(datasets.CASIA_B.subjects)
+
+
+def test_frames_that_do_not_fit_into_memory_are_counted():
+  record = stored.Record('001', 'nm-01', '090', 2**40, '', b'')
+  with pytest.raises(errors.UserError, match=f'the {2**40} frames of casia_b'):
+    loading._decode([record], 'casia_b', packed.decode)

@@ -1,12 +1,13 @@
 """Partition files are read as they are; bad ones are refused in a sentence."""
 
 import json
+import os
 
 import pytest
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax.data import partitions, splits
+from selfgait_jax.data import packed, partitions, splits
 from selfgait_jax.evaluate import scores
 
 
@@ -65,3 +66,13 @@ def test_what_is_wrong_with_a_file(tmp_path, content, words):
   with pytest.raises(errors.UserError, match=words) as error:
     partitions.of(config)
   assert 'data.partition_file' in str(error.value)
+
+
+@pytest.mark.parametrize('path', ['pipe', '.', 'a\0b', '~nobody-here/x.json'])
+def test_what_is_no_file_is_refused_at_once(tmp_path, path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  os.mkfifo('pipe')
+  with pytest.raises(errors.UserError, match='expected a partition in JSON'):
+    partitions.of(config_for('gait3d', partition_file=path))
+  with pytest.raises(errors.UserError, match='expected a packed data set'):
+    packed.read(path, 'gait3d')

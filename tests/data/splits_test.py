@@ -262,9 +262,18 @@ def test_a_later_stage_must_not_score_what_an_earlier_one_learned(tmp_path, by):
 
 
 @pytest.mark.parametrize(
-  'content', [b'{', b'[]', b'{"a": 1}', b'{"a": {"chosen": [[]]}}', b'\xff',
-              b'[' * 100_000, b'9' * 5000],
-)  # fmt: skip
+  'content',
+  [
+    b'{',
+    b'[]',
+    b'{"a": 1}',
+    b'{"a": {"chosen": [[]]}}',
+    b'{"labelled": {"chosen": [1]}}',
+    b'\xff',
+    b'[' * 100_000,
+    b'9' * 5000,
+  ],
+)
 def test_a_damaged_subset_file_is_named(tmp_path, content):
   path = tmp_path / 'subset.json'
   path.write_bytes(content)
