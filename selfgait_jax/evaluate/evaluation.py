@@ -2,6 +2,7 @@
 
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ from absl import logging
 
 from selfgait_jax import errors
 from selfgait_jax.data import frame_sampler, loading
+from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.evaluate import (
   frozen,
   gei,
@@ -21,8 +23,12 @@ from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, identity, manifests, metrics
 
+GEI_ROW, RANDOM_ROW = 'GEI nearest neighbour', 'random initialisation'
 
-def evaluate(config, workdir: pathlib.Path, load) -> dict:
+
+def evaluate(
+  config, workdir: pathlib.Path, load: Callable[[str], SequenceSet]
+) -> dict:
   """Evaluates the trained stages of a work folder and writes the report.
 
   The floors are a nearest neighbour on gait energy images and the network with
@@ -32,7 +38,7 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
     config: the whole config.
     workdir: with the stages' checkpoints; receives `results.json` and
       `report.html`.
-    load: 'train' or 'test' -> SequenceSet.
+    load: returns the sequences of 'train' or 'test'.
 
   Returns:
     The content of `results.json`, whose main row is the last stage; {} on all
@@ -55,8 +61,8 @@ def evaluate(config, workdir: pathlib.Path, load) -> dict:
   rows = {}
   if processes.is_first():
     images = gei.embed(test, config.eval.max_frames)
-    rows['GEI nearest neighbour'] = scores.score(config, images, test)
-    _log_row(*list(rows.items())[-1])
+    rows[GEI_ROW] = scores.score(config, images, test)
+    _log_row(GEI_ROW, rows[GEI_ROW])
   for title, label_free, variables, origin in _rows(
     config, sources, random, sharding.replicated(mesh)
   ):
@@ -106,7 +112,7 @@ def _sources(config, workdir):
 
 def _rows(config, sources, random, everywhere):
   """Yields (title, label-free?, variables, origin) of each network's row."""
-  yield 'random initialisation', True, random, {}
+  yield RANDOM_ROW, True, random, {}
   taken = set()
   for stage, path in sources.items():
     variables, manifest = checkpointing.load_variables(path, everywhere)
@@ -153,7 +159,6 @@ def _log_row(title, row):
 
 def _results(config, rows, test):
   main = rows[list(rows)[-1]]
-  titles = list(rows)
   frames = int(np.minimum(test.lengths, config.eval.max_frames).sum())
   return {
     'protocol': main['protocol'],
@@ -161,8 +166,8 @@ def _results(config, rows, test):
     'counts': main['counts']
     | {'frames': frames, 'refused': loading.count_refused(config)},
     'baselines': {
-      'gei': rows[titles[0]]['metrics'],
-      'random_init': rows[titles[1]]['metrics'],
+      'gei': rows[GEI_ROW]['metrics'],
+      'random_init': rows[RANDOM_ROW]['metrics'],
     },
     'rows': {title: row['metrics'] for title, row in rows.items()},
     'origins': {t: row['origin'] for t, row in rows.items() if 'origin' in row},

@@ -157,8 +157,8 @@ def _check_arrays(embeddings, subjects, conditions, views):
     first = '-'.join(x[bad[0]] for x in (subjects, conditions, views))
     raise errors.UserError(
       f'expected finite embeddings, found NaN or infinity in {len(bad)} of '
-      f'{len(embeddings)} sequences (first {first}); use a checkpoint from '
-      'before the training diverged'
+      f'{len(embeddings)} sequences (first {errors.printable(first)}); use a '
+      'checkpoint from before the training diverged'
     )
 
 
@@ -203,13 +203,13 @@ def _roles(rules, subjects, conditions, views, probes, gallery):
       f'expected probes ({", ".join(wanted) or "the list"}) and a gallery '
       f'({", ".join(rules.gallery) or "the rest"}) for {rules.name}, found '
       f'{len(found[0])} probes and {len(found[1])} gallery sequences with '
-      f'conditions {", ".join(np.unique(conditions)[:8])}; '
+      f'conditions {_listed(np.unique(conditions))}; '
       'change config.eval.protocol or the data set'
     )
   if rules.score is counting.view_pairs and len(np.unique(views)) < 2:
     raise errors.UserError(
       f'expected at least two views for {rules.name}, which leaves identical '
-      f'views out, found {views[0]} only; prepare more views'
+      f'views out, found {errors.printable(views[0])} only; prepare more views'
     )
   return groups
 
@@ -240,9 +240,14 @@ def _check_gallery(rules, subjects, probes, gallery):
   if len(missing):
     raise errors.UserError(
       f'expected gallery sequences ({", ".join(rules.gallery)}) of every test '
-      f'subject, found none for {", ".join(missing[:8])} ({len(missing)} in '
+      f'subject, found none for {_listed(missing)} ({len(missing)} in '
       'all); prepare them or name these in config.data.exclude_subjects'
     )
+
+
+def _listed(names):
+  """The first names, for a message."""
+  return errors.printable(', '.join(names[:8]))
 
 
 def _plain(value):
