@@ -7,6 +7,7 @@ Checkpoint n means that n updates were applied.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 import sys
 
@@ -19,7 +20,6 @@ from selfgait_jax import errors
 from selfgait_jax.machine import files, processes
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
-from selfgait_jax.train import state as states
 
 
 class Checkpoints:
@@ -57,7 +57,7 @@ class Checkpoints:
     step = self.latest_step()
     return 'none yet' if step is None else str(self.directory / str(step))
 
-  def save(self, state: states.TrainState, rank1: float | None) -> None:
+  def save(self, state, rank1: float | None) -> None:
     """Starts to write `state`; returns before it is on disk."""
     step = int(state.step)
     if step in self._manager.all_steps():
@@ -79,7 +79,7 @@ class Checkpoints:
       self._manager.wait_until_finished()
       self._manager.check_for_errors()
 
-  def restore(self, like: states.TrainState, sharding) -> states.TrainState:
+  def restore(self, like, sharding):
     """The newest state, laid out as `sharding` says."""
     step = processes.from_first(self.latest_step)
     variables, training = _split(_abstract(like, sharding))
@@ -102,7 +102,7 @@ class Checkpoints:
         f'config, found other tensors ({errors.first_line(error)}); choose '
         'another --workdir or go back to the config that wrote it'
       ) from error
-    return states.TrainState(**found['variables'], **found['training'])
+    return dataclasses.replace(like, **found['variables'], **found['training'])
 
   def close(self) -> None:
     with _explained(self):

@@ -2,18 +2,18 @@
 
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
 from absl import logging
 
-from selfgait_jax.data import resident
 from selfgait_jax.machine import processes, sharding
-from selfgait_jax.run import metrics
+from selfgait_jax.run import checkpointing, metrics
 from selfgait_jax.train import health
 
 
-class Watch:
+class Monitor:
   """Logs a stage; only what it is asked for waits for the device."""
 
   def __init__(
@@ -22,19 +22,25 @@ class Watch:
     stage_name: str,
     directory: pathlib.Path,
     first: int,
-    check,
-    describe_latest,
-    store=None,
+    check: Callable | None,
+    checkpoints: checkpointing.Checkpoints,
+    feed,
   ):
-    """`check` is the held-out check or None; `describe_latest` names a folder.
+    """Opens the stage's log.
 
-    With a `store` (data/resident.py) batches are numbers of its frames.
+    Args:
+      config: the whole config.
+      stage_name: of the stage.
+      directory: of the stage; receives `metrics.jsonl`.
+      first: steps done before.
+      check: the held-out check, None for none.
+      checkpoints: of the stage; a message names the last good one.
+      feed: data/feeds.py; gives back the clips of a batch for pictures.
     """
     stage = config[stage_name]
     self._log, self._name, self._stage = config.log, stage_name, stage
     self._directory, self._check = directory, check
-    self._describe_latest, self._labelled = describe_latest, {}
-    self._store = store
+    self._checkpoints, self._feed, self._labelled = checkpoints, feed, {}
     self._progress = metrics.Progress(first, stage.steps)
     # Of a resumed run: what it logged at its very first step.
     curves = metrics.read_curves(directory)
@@ -69,7 +75,7 @@ class Watch:
     if logged:
       self._write(step, scalars, outputs)
     if due(step - 1, self._log.images_every_steps):
-      self._writer.images(step, _pictures(batch, self._store))
+      self._writer.images(step, _pictures(batch, self._feed))
     rank1 = None
     if self._check and (final or due(step, self._log.held_out_every_steps)):
       rank1 = self._measure(step, state)
@@ -79,7 +85,7 @@ class Watch:
   def check_finite(self, step, scalars) -> None:
     """Raises UserError where a number of the step is NaN or infinite."""
     values = {k: float(v) for k, v in jax.device_get(scalars).items()}
-    health.check_finite(values, step, self._describe_latest)
+    health.check_finite(values, step, self._checkpoints.describe_latest)
 
   def close(self) -> None:
     self._end_trace()
@@ -93,7 +99,7 @@ class Watch:
     # Gathered first: an eigendecomposition sharded over CPU devices can hang.
     signals = self._signals(sharding.gather(outputs))
     values |= {k: float(v) for k, v in signals.items()}
-    health.check_finite(values, step, self._describe_latest)
+    health.check_finite(values, step, self._checkpoints.describe_latest)
     self._writer.scalars(step, values | self._progress.rates())
     logging.info('%s', self._progress.line(self._name, values))
     self._start = self._start or values
@@ -141,13 +147,9 @@ def _count_frames(batch):
   return views * clips.shape[0] * clips.shape[1] * processes.count()
 
 
-def _pictures(batch, store):
+def _pictures(batch, feed):
   """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
-  batch = {name: array[:4] for name, array in batch.items()}
-  if store is not None:
-    # This host's own copy: nothing here waits for the other hosts.
-    store = jax.tree.map(lambda x: x.addressable_data(0), store)
-    batch = jax.device_get(resident.take(store, batch))
+  batch = feed.clips({name: array[:4] for name, array in batch.items()})
   strips = {}
   for name in set(batch) - {'label', 'mask'}:
     clips = np.moveaxis(batch[name], 1, 2)  # [N, H, T, W]

@@ -1,7 +1,6 @@
 """Four devices compute what one does; batches that do not fit are refused."""
 
 import functools
-import types
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +11,8 @@ from configs import synthetic
 from selfgait_jax import errors
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 # float32 sums in another order, measured after three steps relative to the
 # largest value: 3e-5 in what the steps compute, 3e-3 in momenta (which rounding
@@ -53,22 +51,12 @@ def _train(config, kind, devices, count=3):
   """(state, metrics of the last step, its outputs) on so many devices."""
   stage = config.pretrain if kind == 'label_free' else config.train
   step = steps.pretrain_step if kind == 'label_free' else steps.supervised_step
-  model = factory.make_model(config.model)
-  optimizer = optimizers.make_optimizer(stage)
+  task = make_task(config, stage)
   mesh = sharding.make_mesh(jax.devices()[:devices])
-  variables = factory.init_variables(model, jax.random.key(0), 44)
-  state = states.create_state(
-    variables,
-    optimizer,
-    model.target_modules if kind == 'label_free' else (),
-  )
+  variables = factory.init_variables(task.model, jax.random.key(0), 44)
+  state = task.first_state(variables)
   state = jax.device_put(state, sharding.replicated(mesh))
-  compiled = sharding.compile_step(
-    functools.partial(
-      step, model=model, optimizer=optimizer, config=config, stage=stage
-    ),
-    mesh,
-  )
+  compiled = sharding.compile_step(functools.partial(step, task), mesh)
   for number in range(count):
     batch = sharding.shard_batch(_batch(kind, number), mesh)
     state, metrics, outputs = compiled(state, batch)
@@ -114,28 +102,6 @@ def test_batch_that_the_devices_cannot_share():
   sharding.check_batch(12, mesh, 'config.x')
   with pytest.raises(errors.UserError, match='4 devices, found 10.*config.x'):
     sharding.check_batch(10, mesh, 'config.x')
-
-
-@pytest.mark.parametrize(
-  'cores, batches, devices',
-  [(2, [48], 2), (32, [48, 36], 12), (8, [9], 3), (4, [], 4), (5, [7], 1)],
-)
-def test_as_many_devices_as_share_every_batch(
-  monkeypatch, cores, batches, devices
-):
-  asked = {}
-  monkeypatch.setattr(sharding, 'cores', lambda: list(range(cores)))
-  monkeypatch.delenv('XLA_FLAGS', raising=False)
-  fake = types.SimpleNamespace(update=asked.__setitem__)
-  monkeypatch.setattr(sharding.jax, 'config', fake)
-  sharding.use_all_cores(batches)
-  assert asked == {'jax_num_cpu_devices': devices}
-
-
-def test_a_given_device_count_is_left_alone(monkeypatch):
-  monkeypatch.setenv('XLA_FLAGS', '--xla_force_host_platform_device_count=3')
-  monkeypatch.setattr(sharding.jax, 'config', None)
-  sharding.use_all_cores([8])
 
 
 def _assert_close(found, expected, tolerance=TOLERANCE):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from configs import default
-from selfgait_jax.models import factory
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 
 @pytest.fixture(scope='module')
@@ -40,13 +40,7 @@ def golden():
 
 
 def _bound(step, config, stage):
-  return functools.partial(
-    step,
-    model=factory.make_model(config.model),
-    optimizer=optimizers.make_optimizer(stage),
-    config=config,
-    stage=stage,
-  )
+  return functools.partial(step, make_task(config, stage))
 
 
 def _close(actual, expected, relative):

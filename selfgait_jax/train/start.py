@@ -1,0 +1,65 @@
+"""The state that a stage starts from or goes on with."""
+
+import pathlib
+
+import jax
+from absl import logging
+
+from selfgait_jax.machine import processes, sharding
+from selfgait_jax.models import factory
+from selfgait_jax.run import checkpointing, manifests, transfer
+from selfgait_jax.train import state as states
+from selfgait_jax.train.task import Task
+
+
+def find_source(config, workdir: pathlib.Path, stage) -> str:
+  """Where the first weights of a stage come from; the first match counts.
+
+  1. The last checkpoint of the stage that `stage.init` names, in this work
+     folder.
+  2. `config.init_from`, also where the stage of `init` has not run.
+  3. Random initialisation from the seed: ''.
+  """
+  earlier = workdir / stage.init
+  if stage.init and (
+    not config.init_from or processes.from_first(earlier.is_dir)
+  ):
+    return str(earlier)
+  return config.init_from
+
+
+def load_state(
+  task: Task,
+  stage_name: str,
+  source: str,
+  checkpoints: checkpointing.Checkpoints,
+  mesh,
+) -> states.TrainState:
+  """The newest state of the stage, or a first one with the weights of `source`.
+
+  From a source only the weights are taken: the step is 0, and optimiser and
+  target network are new.
+  """
+  everywhere = sharding.replicated(mesh)
+  variables = factory.init_variables(
+    task.model, jax.random.key(task.config.seed), task.config.model.crop_width
+  )
+  if processes.from_first(checkpoints.latest_step) is not None:
+    like = jax.eval_shape(task.first_state, variables)
+    state = checkpoints.restore(like, everywhere)
+    logging.info('%s: goes on after step %d', stage_name, int(state.step))
+    return state
+  if source:
+    variables = _load_weights(task, stage_name, source, variables, everywhere)
+  return sharding.replicate(task.first_state(variables), mesh)
+
+
+def _load_weights(task, stage_name, source, fresh, everywhere):
+  found, manifest = checkpointing.load_variables(source, everywhere)
+  manifests.check_model(manifest, task.config, source, transfer.HEAD_SETTINGS)
+  variables = transfer.start_from(found, fresh, manifest['checkpoint'])
+  logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
+  done, planned = manifest.get('step'), manifest['source'].get('steps')
+  if planned and done < planned:
+    logging.warning('that is step %d of %d only', done, planned)
+  return variables
