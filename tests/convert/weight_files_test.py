@@ -32,7 +32,7 @@ BAD = {
   'pointer': (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
   'text': (b'weights of a network', 'another kind'),
   'zip': (torch_files.archive({'face': b'x'}), 'it holds archive/face'),
-  'empty zip': (torch_files.archive({}), 'it holds nothing'),
+  'empty zip': (b'PK\5\6' + bytes(18), 'it holds nothing'),
   'cut': (_safetensors()[:-1], 'cut short'),
   'cut early': (_safetensors()[:20], 'cut short'),
   'twice': (
