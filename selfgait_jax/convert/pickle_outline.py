@@ -96,7 +96,7 @@ def read(stream: io.BytesIO) -> Any:
     `Storage` in them. A container may occur in several places.
 
   Raises:
-    Refused: see there.
+    Refused: the pickle is damaged or not one of PyTorch.
   """
   machine = _Machine()
   try:

@@ -73,13 +73,14 @@ def _value(name, text, example):
   """Parses `text` as a value of the type of `example`."""
   try:
     value = ast.literal_eval(text)
-  except (SyntaxError, ValueError):
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
     value = {'true': True, 'false': False}.get(text, text)
   if isinstance(example, tuple) and isinstance(value, (int, list)):
     value = (value,) if isinstance(value, int) else tuple(value)
   if type(value) is not type(example):
+    shown = errors.printable(text)
     raise errors.UserError(
-      f'expected {name} to be like {example!r}, found {text}; change '
+      f'expected {name} to be like {example!r}, found {shown}; change '
       f'--setting={name}'
     )
   return value

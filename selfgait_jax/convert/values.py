@@ -35,21 +35,23 @@ def check_array(key: str, array: np.ndarray, *, positive: bool = False) -> None:
   Raises:
     UserError: as `check`.
   """
+  wanted = 'finite floating-point numbers'
   if array.dtype.kind != 'f':
-    raise _refused(key, f'{array.dtype.name} numbers')
+    raise _refused(key, wanted, f'{array.dtype.name} numbers')
   wrong = {
     'NaN': np.isnan,
     'infinite (in float32)': np.isinf,
   }
   if positive:
+    wanted += ' from 0'
     wrong['negative'] = lambda x: x < 0
   for name, test in wrong.items():
     if count := np.count_nonzero(test(array)):
-      raise _refused(key, f'{count:,} of {array.size:,} numbers {name}')
+      raise _refused(key, wanted, f'{count:,} of {array.size:,} numbers {name}')
 
 
-def _refused(key, found):
+def _refused(key, wanted, found):
   return errors.UserError(
-    f'expected floating-point weights in {errors.printable(key)}, found '
-    f'{found}; change --input (the file is damaged, or its training diverged)'
+    f'expected {wanted} in {errors.printable(key)}, found {found}; change '
+    '--input (the file is damaged, or its training diverged)'
   )

@@ -245,8 +245,10 @@ def _array(tensor):
 
 def _plain(array):
   """Converts floats to float32, also bfloat16, whose kind is not NumPy's."""
-  floating = array.dtype.kind in 'fV'
-  return array.astype(np.float32, copy=False) if floating else array
+  if array.dtype.kind not in 'fV':
+    return array
+  with np.errstate(over='ignore'):  # infinite weights are refused later
+    return array.astype(np.float32, copy=False)
 
 
 def _torch(path):

@@ -11,6 +11,7 @@ from selfgait_jax.run import checkpointing
     ('colour=red', 'a name out of bins, '),
     ('bins', 'NAME=VALUE'),
     ('bins=many', 'bins to be like'),
+    ('bins=' + '-' * 50_000 + '1', 'bins to be like'),
     ('classes=1.5', 'classes to be like 5'),
     ('dtype=float8', 'float8'),
     ('name=gaitset', 'a name out of'),

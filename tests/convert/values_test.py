@@ -24,8 +24,8 @@ def _as(dtype):
 
 
 WRONG = {
-  'nan': (KERNEL, _set(np.nan), '1 of 144 numbers NaN'),
-  'infinite': (KERNEL, _set(-np.inf), '1 of 144 numbers infinite'),
+  'nan': (KERNEL, _set(np.nan), '1 of 72 numbers NaN'),
+  'infinite': (KERNEL, _set(-np.inf), '1 of 72 numbers infinite'),
   'variance': (VARIANCE, _set(-0.1), '1 of 2 numbers negative'),
   'complex': (KERNEL, _as('complex64'), 'found complex64 numbers'),
   'boolean': (KERNEL, _as('bool'), 'found bool numbers'),

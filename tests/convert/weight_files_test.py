@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import zipfile
 
 import bounded
 import hostile_files
@@ -32,7 +33,7 @@ BAD = {
   'pointer': (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
   'text': (b'weights of a network', 'another kind'),
   'zip': (torch_files.archive({'face': b'x'}), 'it holds archive/face'),
-  'empty zip': (torch_files.archive({}), 'it holds nothing'),
+  'empty zip': (b'PK\5\6' + bytes(18), 'it holds nothing'),
   'cut': (_safetensors()[:-1], 'cut short'),
   'cut early': (_safetensors()[:20], 'cut short'),
   'twice': (
@@ -154,6 +155,27 @@ def test_torch_files_old_and_new(torch, tmp_path, new):
   )
 
 
+@pytest.mark.parametrize('keep', [(), ('archive/data.pkl',)])
+def test_a_torch_file_that_was_zipped_again_is_refused(torch, tmp_path, keep):
+  """torch itself reads other numbers out of it, without a word."""
+  path = tmp_path / 'model.pt'
+  tensors = {f'{i}': torch.arange(999.0) // 9 for i in range(3)}
+  torch.save(tensors, path.with_suffix('.good'))
+  with (
+    zipfile.ZipFile(path.with_suffix('.good')) as good,
+    zipfile.ZipFile(path, 'w') as again,
+  ):
+    root = good.namelist()[0].partition('/')[0]
+    for info in good.infolist():
+      name = info.filename.replace(root, 'archive', 1)
+      packed = zipfile.ZIP_STORED if name in keep else zipfile.ZIP_DEFLATED
+      again.writestr(name, good.read(info), packed)
+    again.writestr('archive/more', bytes(9999))
+  found = torch.load(path, mmap=True)['0']
+  assert not torch.equal(found, tensors['0'])
+  _refused(path, 'a zip archive that was packed again')
+
+
 def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
   content = {
     'one_state_dict': {'module.w': torch.zeros(1)},
@@ -192,6 +214,7 @@ def test_torch_reads_what_is_written(torch, tmp_path):
   for key, expected in TENSORS.items():
     np.testing.assert_array_equal(found['model'][key].numpy(), expected)
     assert found['model'][key].numpy().dtype == expected.dtype
+  assert list(weight_files.read(tmp_path / 'out.pt').tensors) == list(TENSORS)
   assert [p.name for p in tmp_path.iterdir()] == ['out.pt']
 
 

@@ -12,6 +12,8 @@ TENSORS = {
   'a': np.arange(600, dtype=np.float32).reshape(20, 30),
   'b': np.arange(3, dtype=np.float16),
   'n': np.array(7),
+  # Cannot be compressed: torch would read the others out of it.
+  'z': np.random.default_rng(0).random(900, np.float32),
 }
 WHOLE = torch_files.zip_file(TENSORS)
 LEGACY = torch_files.legacy_file(TENSORS)

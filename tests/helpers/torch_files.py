@@ -21,9 +21,7 @@ def zip_file(
     compression: of the records; torch.save never compresses.
   """
   records = {f'data/{key}': array.tobytes() for key, array in tensors.items()}
-  return archive(
-    {'data.pkl': state_dict(tensors), **records, 'version': b'3\n'}, compression
-  )
+  return archive({'data.pkl': state_dict(tensors), **records}, compression)
 
 
 def archive(
@@ -31,7 +29,7 @@ def archive(
   compression: int = zipfile.ZIP_STORED,
   compressed: Sequence[str] = (),
 ) -> bytes:
-  """A zip archive with these records in the folder `archive`.
+  """A zip archive with these records, and a version, in a folder `archive`.
 
   Args:
     records: {name: content}.
@@ -40,7 +38,7 @@ def archive(
   """
   stream = io.BytesIO()
   with zipfile.ZipFile(stream, 'w', compression) as file:
-    for name, content in records.items():
+    for name, content in {**records, 'version': b'3\n'}.items():
       deflated = zipfile.ZIP_DEFLATED if name in compressed else None
       file.writestr(f'archive/{name}', content, deflated)
   return stream.getvalue()
