@@ -61,7 +61,7 @@ def read_array(path: pathlib.Path) -> np.ndarray:
       if not isinstance(found, _Array):
         raise Refused(f'holds a {type(found).__name__}, not a NumPy array')
       return found.build()
-    except Refused:
+    except (Refused, MemoryError):
       raise
     except Exception as error:  # a damaged pickle can raise anything
       raise Refused(f'not a complete pickle ({error})') from error

@@ -50,13 +50,16 @@ def limits():
   """Ends what takes too long or, in a worker process, too much memory.
 
   All readers check sizes before they compute anything; this is for what they
-  overlook. Too little memory shows as MemoryError.
+  overlook.
 
   Raises:
-    Refused: the time is over.
+    Refused: a limit is reached.
   """
   with _time_limit(), _memory_limit():
-    yield
+    try:
+      yield
+    except MemoryError as error:
+      raise Refused('reading it takes too much memory') from error
 
 
 @contextlib.contextmanager
@@ -75,7 +78,7 @@ def _time_limit():
 
 
 def _stop(*_):
-  raise Refused(f'reading it takes more than {_SECONDS} seconds')
+  raise Refused(f'reading it takes too much time, over {_SECONDS} seconds')
 
 
 @contextlib.contextmanager
