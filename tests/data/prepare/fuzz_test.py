@@ -173,7 +173,8 @@ def check_pickle(folder, content):
   path = folder / 'a.pkl'
   path.write_bytes(content)
   try:
-    found = pickles.read_array(path)
+    with reading.limits():
+      found = pickles.read_array(path)
   except reading.Refused as error:
     refuse(error)
     return
@@ -189,7 +190,8 @@ def check_png(folder, content):
   path = folder / 'a.png'
   path.write_bytes(content)
   try:
-    found, from_alpha = png.read(path)
+    with reading.limits():
+      found, from_alpha = png.read(path)
   except reading.Refused as error:
     refuse(error)
     return

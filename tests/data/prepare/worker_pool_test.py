@@ -78,14 +78,18 @@ def test_a_worker_may_take_so_much_memory_for_a_file(tmp_path):
   )
 
 
-def test_a_file_may_take_so_much_time(monkeypatch):
+def test_a_file_may_take_so_much_time(monkeypatch, tmp_path):
   monkeypatch.setattr(reading, '_SECONDS', 0.1)
   before = signal.getsignal(signal.SIGALRM)
   late = pytest.raises(reading.Refused, match='too much time, over 0.1 seconds')
   with late, reading.limits():
     time.sleep(20)
-  with reading.limits():
-    pass
+  path = tmp_path / 'a'
+  path.write_bytes(b'x')
+  with reading.limits():  # of each file
+    for _ in range(4):
+      reading.read_file(path)
+      time.sleep(0.05)
   time.sleep(0.2)  # nothing is left running
   assert signal.getsignal(signal.SIGALRM) == before
 
