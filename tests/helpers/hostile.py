@@ -153,7 +153,10 @@ PICKLES = {
   ),
   'a function with attributes as type': lambda: array_pickle(
     dtype=b'cnumpy.core.multiarray\n_reconstruct\n'
-    b'}' + _text(b'code') + _text(b'u1') + b'sb'
+    + b'(cnumpy.core.multiarray\n_reconstruct\n)}}'
+    + _text(b'code')
+    + _text(b'u1')
+    + b'stb'
   ),
   'attributes of a function': lambda: (
     b'\x80\x02cnumpy.core.numeric\n_frombuffer\nN}Vspoiled\nNs\x86b.'
