@@ -97,9 +97,8 @@ def _memory_limit():
     return
   pages = int(usage.read_text().split()[5])
   soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-  most = pages * resource.getpagesize() + _MEMORY
-  if hard != resource.RLIM_INFINITY:
-    most = min(most, hard)
+  own = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+  most = min([pages * resource.getpagesize() + _MEMORY, *own])
   resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
   try:
     yield
