@@ -11,7 +11,7 @@ import pickletools
 
 import numpy as np
 
-from selfgait_jax.data.prepare.reading import Refused, limits, read_file
+from selfgait_jax.data.prepare.reading import Refused, read_file
 
 _MOST_INSTRUCTIONS = 500  # an array takes about 50
 _LARGEST_MEMO = 1000
@@ -54,17 +54,16 @@ def read_array(path: pathlib.Path) -> np.ndarray:
       array, or asks for any function beyond those of NumPy's arrays.
     OSError: the file cannot be read.
   """
-  with limits():
-    content = read_file(path)
-    try:
-      found = _run(content)
-      if not isinstance(found, _Array):
-        raise Refused(f'holds a {type(found).__name__}, not a NumPy array')
-      return found.build()
-    except Refused:
-      raise
-    except Exception as error:  # a damaged pickle can raise anything
-      raise Refused(f'not a complete pickle ({error})') from error
+  content = read_file(path)
+  try:
+    found = _run(content)
+    if not isinstance(found, _Array):
+      raise Refused(f'holds a {type(found).__name__}, not a NumPy array')
+    return found.build()
+  except (Refused, MemoryError):
+    raise
+  except Exception as error:  # a damaged pickle can raise anything
+    raise Refused(f'not a complete pickle ({error})') from error
 
 
 class _Name(str):

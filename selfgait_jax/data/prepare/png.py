@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
-from selfgait_jax.data.prepare.reading import Refused, limits, read_file
+from selfgait_jax.data.prepare.reading import Refused, read_file
 
 LARGEST_SIDE = 4096  # pixels
 _LARGEST_FILE = 32 * 2**20  # bytes
@@ -34,16 +34,15 @@ def read(path: pathlib.Path) -> tuple[np.ndarray, bool]:
     Refused: not a PNG, damaged, or too large.
     OSError: the file cannot be read.
   """
-  with limits():
-    content, has_alpha = _checked(read_file(path, _LARGEST_FILE))
-    if has_alpha:
-      alpha = _alpha(content)
-      if alpha.min() < alpha.max():
-        return alpha, True
-      if not alpha.any():  # transparent everywhere: nobody is to be seen
-        grey = _decode(content, cv2.IMREAD_GRAYSCALE)
-        return grey * np.uint8(grey.min() < grey.max()), False
-    return _decode(content, cv2.IMREAD_GRAYSCALE), False
+  content, has_alpha = _checked(read_file(path, _LARGEST_FILE))
+  grey = _decode(content, cv2.IMREAD_GRAYSCALE)
+  if has_alpha:
+    alpha = _alpha(content)
+    if alpha.min() < alpha.max():
+      return alpha, True
+    if not alpha.any() and grey.min() == grey.max():
+      return np.zeros_like(grey), False  # transparent: nobody can be seen
+  return grey, False
 
 
 def _checked(content):

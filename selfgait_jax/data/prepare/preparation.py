@@ -102,8 +102,8 @@ def _build(source, data_dir, staged, num_sequences, report):
     )
   except builders.WRITE_ERRORS as error:
     raise errors.UserError(
-      f'expected to write {builder.data_dir}, found {error}; make room,'
-      ' and the same command continues'
+      f'expected to write {builder.data_dir}, found {error}; make room if the'
+      ' disk is full, and the same command continues'
     ) from error
 
 

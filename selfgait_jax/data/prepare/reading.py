@@ -10,9 +10,10 @@ from selfgait_jax import errors
 
 LARGEST_FILE = 128 * 2**20  # bytes
 _SECONDS = 60  # for one file, a slow disk included
-_MEMORY = 2**30  # bytes that reading one file may take
+_MEMORY = 2**30  # bytes that reading one sequence may take
 
 _limit_memory = False  # in this process
+_clock_runs = False
 
 
 class Refused(Exception):
@@ -25,6 +26,8 @@ class Refused(Exception):
 def read_file(path: pathlib.Path, largest: int = LARGEST_FILE) -> bytes:
   """The content of a regular file of 1 to `largest` bytes.
 
+  Within `limits` the clock starts again for every file.
+
   Raises:
     Refused: it is no regular file, empty, or larger.
     OSError: it cannot be read.
@@ -36,6 +39,8 @@ def read_file(path: pathlib.Path, largest: int = LARGEST_FILE) -> bytes:
     raise Refused(f'{size:,} bytes, at most {largest:,}')
   if not size:
     raise Refused('an empty file')
+  if _clock_runs:
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
   return path.read_bytes()
 
 
@@ -47,16 +52,19 @@ def limit_memory() -> None:
 
 @contextlib.contextmanager
 def limits():
-  """Ends what takes too long or, in a worker process, too much memory.
+  """Ends reading that takes too long or, in a worker, too much memory.
 
   All readers check sizes before they compute anything; this is for what they
-  overlook. Too little memory shows as MemoryError.
+  overlook.
 
   Raises:
-    Refused: the time is over.
+    Refused: a limit is reached.
   """
   with _time_limit(), _memory_limit():
-    yield
+    try:
+      yield
+    except MemoryError as error:
+      raise Refused('reading it takes too much memory') from error
 
 
 @contextlib.contextmanager
@@ -65,17 +73,20 @@ def _time_limit():
   if not free or threading.current_thread() is not threading.main_thread():
     yield  # signals reach the main thread only
     return
+  global _clock_runs
   before = signal.signal(signal.SIGALRM, _stop)
   signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+  _clock_runs = True
   try:
     yield
   finally:
+    _clock_runs = False
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
 def _stop(*_):
-  raise Refused(f'reading it takes more than {_SECONDS} seconds')
+  raise Refused(f'reading it takes too much time, over {_SECONDS} seconds')
 
 
 @contextlib.contextmanager
@@ -86,9 +97,8 @@ def _memory_limit():
     return
   pages = int(usage.read_text().split()[5])
   soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-  most = pages * resource.getpagesize() + _MEMORY
-  if hard != resource.RLIM_INFINITY:
-    most = min(most, hard)
+  own = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+  most = min([pages * resource.getpagesize() + _MEMORY, *own])
   resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
   try:
     yield

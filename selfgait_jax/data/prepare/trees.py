@@ -18,7 +18,7 @@ from selfgait_jax.data.prepare import (
   silhouettes,
   sources,
 )
-from selfgait_jax.data.prepare.reading import Refused
+from selfgait_jax.data.prepare.reading import Refused, limits
 
 _SUFFIXES = {'png': '.png', 'pickle': '.pkl'}
 # Of OpenGait's Gait3D-merged-pkl, where body models lie beside them.
@@ -87,7 +87,8 @@ class TreeSource:
         self._check_names(condition, view)
         if first != folder:
           raise Refused(f'the same sequence as {self._relative(first)}')
-        read = self._read(files)
+        with limits():
+          read = self._read(files)
         sequence.frames, sequence.too_small = read.frames, read.too_small
         sequence.remarks, refused = read.remarks, read.refused
       except Exception as error:
@@ -203,7 +204,8 @@ def open_tree(
 
 def _check_is_raw(path):
   try:
-    shape = png.read(path)[0].shape
+    with limits():
+      shape = png.read(path)[0].shape
   except (Refused, OSError):
     return  # preparation will report it by name
   if shape[0] == alignment.SIZE and shape[1] <= alignment.SIZE:

@@ -35,7 +35,7 @@ def run(function: Callable, items: Iterable, workers: int) -> Iterator[Any]:
   if workers <= 1:
     yield from map(function, items)
     return
-  # A process of Python's own cleans up after a killed parent, and warns of it.
+  # Python's resource tracker warns when it cleans up after a killed parent.
   os.environ.setdefault('PYTHONWARNINGS', 'ignore:resource_tracker')
   pool = concurrent.futures.ProcessPoolExecutor(
     workers,

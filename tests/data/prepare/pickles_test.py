@@ -12,6 +12,8 @@ import pytest
 
 from selfgait_jax.data.prepare import pickles, reading
 
+ALL = hostile.PICKLES | hostile.LARGE_PICKLES
+
 
 @pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize('dtype', [np.uint8, bool, '<f4', '>f8'])
@@ -90,10 +92,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     pickles.read_array(tmp_path / 'a.pkl')
 
 
-@pytest.mark.parametrize('name', hostile.PICKLES)
+@pytest.mark.parametrize('name', ALL)
 def test_hostile_pickles_cost_no_time_and_give_short_reasons(tmp_path, name):
   path = tmp_path / 'bad.pkl'
-  path.write_bytes(hostile.PICKLES[name]())
+  path.write_bytes(ALL[name]())
   start = time.monotonic()
   with pytest.raises(reading.Refused) as raised:
     pickles.read_array(path)

@@ -11,6 +11,8 @@ import pytest
 from selfgait_jax.data.prepare import png
 from selfgait_jax.data.prepare.reading import Refused
 
+ALL = hostile.PNGS | hostile.LARGE_PNGS
+
 
 @pytest.mark.parametrize('channels', [1, 3, 4])
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
@@ -54,10 +56,10 @@ def test_a_picture_that_states_a_monstrous_size_is_refused(tmp_path):
     png.read(path)
 
 
-@pytest.mark.parametrize('name', hostile.PNGS)
+@pytest.mark.parametrize('name', ALL)
 def test_hostile_pngs_cost_neither_time_nor_memory(tmp_path, name):
   path = tmp_path / 'bad.png'
-  path.write_bytes(hostile.PNGS[name]())
+  path.write_bytes(ALL[name]())
   start = time.monotonic()
   tracemalloc.start()
   with pytest.raises(Refused) as raised:

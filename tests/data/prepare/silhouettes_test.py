@@ -1,5 +1,7 @@
 """Sequences: which frames are used, and what is said of the others."""
 
+import tracemalloc
+
 import cv2
 import fabricated
 import numpy as np
@@ -83,6 +85,17 @@ def test_raw_masks_may_all_differ_in_size(tmp_path):
   expected = np.stack([alignment.align(mask) for mask in masks])
   np.testing.assert_array_equal(read.frames, expected)
   assert not read.refused and not read.remarks
+
+
+def test_raw_masks_are_not_kept_in_memory(tmp_path):
+  mask = np.kron(person(), np.ones((17, 17), np.uint8))  # 3 MB
+  paths = 12 * fabricated.write_pngs(tmp_path, [mask])
+  tracemalloc.start()
+  read = silhouettes.from_pngs(paths, aligned=False)
+  peak = tracemalloc.get_traced_memory()[1]
+  tracemalloc.stop()
+  assert len(read.frames) == 12
+  assert peak < 6 * mask.size
 
 
 def test_losing_more_than_a_tenth_of_the_frames_is_said(tmp_path):

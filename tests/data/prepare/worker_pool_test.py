@@ -27,8 +27,8 @@ def allocate(size):
   try:
     with reading.limits():
       return len(bytearray(size))
-  except MemoryError:
-    return 'MemoryError'
+  except reading.Refused as error:
+    return str(error)
 
 if __name__ == '__main__':
   import greedy
@@ -73,17 +73,23 @@ def test_a_worker_may_take_so_much_memory_for_a_file(tmp_path):
   script.write_text(GREEDY)
   environment = {**os.environ, 'PYTHONPATH': f'{ROOT}:{tmp_path}'}
   said = subprocess.check_output([sys.executable, script], env=environment)
-  assert said.decode().strip() == str([2**20, 'MemoryError'])
+  assert said.decode().strip() == str(
+    [2**20, 'reading it takes too much memory']
+  )
 
 
-def test_a_file_may_take_so_much_time(monkeypatch):
+def test_a_file_may_take_so_much_time(monkeypatch, tmp_path):
   monkeypatch.setattr(reading, '_SECONDS', 0.1)
   before = signal.getsignal(signal.SIGALRM)
-  late = pytest.raises(reading.Refused, match='more than 0.1 seconds')
+  late = pytest.raises(reading.Refused, match='too much time, over 0.1 seconds')
   with late, reading.limits():
     time.sleep(20)
-  with reading.limits():
-    pass
+  path = tmp_path / 'a'
+  path.write_bytes(b'x')
+  with reading.limits():  # of each file
+    for _ in range(4):
+      reading.read_file(path)
+      time.sleep(0.05)
   time.sleep(0.2)  # nothing is left running
   assert signal.getsignal(signal.SIGALRM) == before
 
