@@ -1,6 +1,7 @@
 """Checks of how the settings of a stage go together."""
 
 from selfgait_jax import errors
+from selfgait_jax.data import datasets
 from selfgait_jax.models import factory
 from selfgait_jax.settings import rules
 from selfgait_jax.train import optimizer, steps
@@ -23,6 +24,7 @@ def check(config, name: str, stages: list[str]) -> None:
   if stage.objective != 'supervised':
     _check_label_free(config, name)
     _check_pairs(config, name)
+    _check_views(config, name)
 
 
 def _check_order(stage, name, stages):
@@ -145,4 +147,22 @@ def _check_pairs(config, name):
       'expected batches drawn by identity (reference.pretrain_sampler) or by '
       f'views (views_per_batch={stage.views_per_batch}, pairs={stage.pairs}), '
       f'found both; change config.reference.pretrain_sampler or config.{name}'
+    )
+
+
+def _check_views(config, name):
+  stage, facts = config[name], datasets.find(config.data.name)
+  if facts is None:  # data/partitions.py lists the known ones
+    return
+  if stage.views_per_batch == 1 and not facts.views_are_cameras:
+    raise errors.UserError(
+      f'expected a data set whose views are cameras with {name}.views_per_batch'
+      f'=1, found {facts.name}, whose views only tell sequences apart; set '
+      f'config.{name}.views_per_batch=0'
+    )
+  if stage.pairs == 'synchronised_views' and not facts.synchronised:
+    raise errors.UserError(
+      'expected a data set that records a walk with several cameras at a time '
+      f'with {name}.pairs=synchronised_views, found {facts.name}; change '
+      f'config.{name}.pairs'
     )
