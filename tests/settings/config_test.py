@@ -90,9 +90,14 @@ def _leaves(config, prefix=''):
 
 
 def _is_read(section, name):
-  read = {tuple(chain[-2:]) for chain, _ in _chains()}
   owners = {section} | ALIASES.get(section, set())
-  return any((owner, name) in read for owner in owners)
+  return any((owner, name) in _ends() for owner in owners)
+
+
+@functools.cache
+def _ends():
+  """The last two names of every chain."""
+  return {tuple(chain[-2:]) for chain, _ in _chains()}
 
 
 @functools.cache
