@@ -51,7 +51,7 @@ def main(argv):
 
 
 def run(config, workdir: pathlib.Path) -> None:
-  """Runs `config.stages` in order; finished ones are passed over."""
+  """Runs `config.stages` in order; skips training stages that are finished."""
   config = transfer.adopt_model(config)
   validate.check(config)
   scores.probe_lists(config)  # a missing list ends the run before it trains

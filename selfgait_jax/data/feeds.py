@@ -1,9 +1,8 @@
 """How the batches of a stage reach the devices.
 
-A feed has four members: `place` puts a batch of this host on the devices,
-`read` turns what `place` returned into clips inside the compiled step,
-`sharding` is the layout of what `place` returned, and `clips` gives the clips
-of a few rows back to this host, for pictures.
+A feed has four members: `place` puts a batch of this process on the devices;
+`read` turns the result into clips inside the compiled step; `sharding` is the
+layout of that result; `clips` returns clips to this process, for pictures.
 """
 
 import dataclasses
@@ -51,12 +50,12 @@ class ResidentFeed:
     return self._store, sharding.shard_batch(batch, self._mesh)
 
   def read(self, placed: tuple[dict, dict]) -> dict[str, jax.Array]:
-    # Without this constraint the compiler may split the losses in another way,
-    # and sums would differ from those of a batch that travelled.
+    # Without this constraint the compiler may split the losses differently, and
+    # sums would be rounded in another way than with a StreamedFeed.
     return jax.lax.with_sharding_constraint(resident.take(*placed), self._split)
 
   def clips(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    # The copy of one local device: no other host has to take part.
+    # From one local device, so that no other process has to take part.
     store = jax.tree.map(lambda x: x.addressable_data(0), self._store)
     return jax.device_get(resident.take(store, batch))
 

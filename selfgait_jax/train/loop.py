@@ -24,7 +24,7 @@ def train(
   sequences: SequenceSet,
   make_check: Callable = lambda *_: None,
 ) -> None:
-  """Trains one stage to its last step, from its newest checkpoint if any.
+  """Trains one stage to its last step, resuming from its newest checkpoint.
 
   Args:
     config: the whole config; `config[stage_name]` is the stage.
@@ -42,7 +42,7 @@ def train(
   directory, mesh = workdir / stage_name, sharding.make_mesh()
   task = make_task(config, config[stage_name])
 
-  # What the stage learns from, written down before it learns anything.
+  # The sequences that the stage learns from, recorded before it starts.
   subset = splits.training_rows(sequences, config, task.stage)
   _check_classes(config, stage_name, sequences, subset)
   directory.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def train(
     files.write_json(directory / 'subset.json', subset.names)
   feed = feeds.make_feed(config, sequences, subset, mesh)
 
-  # The state it starts from, or goes on with.
+  # The state that it starts from or resumes from.
   source = start.find_source(config, workdir, task.stage)
   manifest = manifests.make_manifest(config, stage_name, source)
   checkpoints = checkpointing.Checkpoints(
@@ -66,8 +66,8 @@ def train(
   if processes.is_first():
     metrics.write_table(directory, state.params)
 
-  # Batch n depends on the seed and on n alone, so a run that goes on asks for
-  # the very batch that the stopped run would have taken next.
+  # Batch n depends only on the seed and on n, so a resumed run continues with
+  # the batch that the stopped run would have taken next.
   batches = input_pipeline.batches(
     sequences,
     subset,
@@ -103,7 +103,7 @@ def train(
         )
       if step == first + 1:
         # Until here a signal ends the program at once: there is nothing to
-        # save, and the first step may compile for minutes.
+        # save yet, and compiling the first step may take minutes.
         asked_to_stop = listening.enter_context(signals.stop_flag())
       sharding.keep_pace(state, previous)
       previous = scalars
@@ -113,8 +113,8 @@ def train(
       stop = team.agree(step, asked_to_stop(), step == last)
       due = monitor.due(step, config.checkpoint.every_steps)
       if step == last or stop or due or rank1 is not None:
-        # A finite loss may have had a gradient that is not finite: a state
-        # that cannot learn must not replace a checkpoint that can.
+        # A finite loss can have a gradient that is not. Such a state cannot
+        # learn and must not replace a good checkpoint.
         watcher.check_finite(step, scalars)
         checkpoints.save(state, rank1)
       if stop:

@@ -1,4 +1,4 @@
-"""What is measured of a stage while it trains: curves, words, pictures."""
+"""Logs a stage while it trains: metrics, warnings, pictures, profiles."""
 
 import pathlib
 import time
@@ -14,7 +14,7 @@ from selfgait_jax.train import health
 
 
 class Monitor:
-  """Logs a stage; only what it is asked for waits for the device."""
+  """Logs a stage; it waits for the device only at steps that are logged."""
 
   def __init__(
     self,
@@ -30,19 +30,19 @@ class Monitor:
 
     Args:
       config: the whole config.
-      stage_name: of the stage.
+      stage_name: the key of the stage in the config.
       directory: of the stage; receives `metrics.jsonl`.
-      first: steps done before.
-      check: the held-out check, None for none.
-      checkpoints: of the stage; a message names the last good one.
-      feed: data/feeds.py; gives back the clips of a batch for pictures.
+      first: number of steps done in earlier runs.
+      check: the held-out check; None for none.
+      checkpoints: of the stage; error messages name the last good one.
+      feed: see data/feeds.py; returns the clips of a batch for pictures.
     """
     stage = config[stage_name]
     self._log, self._name, self._stage = config.log, stage_name, stage
     self._directory, self._check = directory, check
     self._checkpoints, self._feed, self._labelled = checkpoints, feed, {}
     self._progress = metrics.Progress(first, stage.steps)
-    # Of a resumed run: what it logged at its very first step.
+    # A resumed run compares with the values at its first step.
     curves = metrics.read_curves(directory)
     self._start = {name: curve[0][1] for name, curve in curves.items()}
     self._warned, self._tracing = False, False
@@ -50,14 +50,14 @@ class Monitor:
     self._writer = metrics.Writer(directory, processes.is_first())
 
   def after(self, step, state, batch, scalars, outputs) -> float | None:
-    """Call it after every step; returns the held-out rank-1 where it is due.
+    """Logs what is due after a step; returns the held-out rank-1 if checked.
 
     Args:
-      step: updates done.
-      state: after them.
-      batch: of the step, NumPy.
-      scalars: of the step, on the device.
-      outputs: [B, P, D] of the step, on the device.
+      step: number of updates done.
+      state: the training state after them.
+      batch: of the step, NumPy arrays.
+      scalars: metrics of the step, on the device.
+      outputs: embeddings of the step, [B, P, D], on the device.
 
     Raises:
       errors.UserError: a logged number is not finite.
@@ -65,7 +65,8 @@ class Monitor:
     final = step == self._stage.steps
     logged = step == 1 or final or due(step, self._log.every_steps)
     if logged:
-      # Before the clock is read: what is left of the step is training time.
+      # Wait before the clock is read, so that all of the step counts as
+      # training time.
       jax.block_until_ready(scalars)
     self._progress.tick(step, _count_frames(batch))
     start = time.monotonic()
@@ -83,20 +84,21 @@ class Monitor:
     return rank1
 
   def check_finite(self, step, scalars) -> None:
-    """Raises UserError where a number of the step is NaN or infinite."""
+    """Raises UserError if a metric of the step is NaN or infinite."""
     values = {k: float(v) for k, v in jax.device_get(scalars).items()}
     health.check_finite(values, step, self._checkpoints.describe_latest)
 
   def close(self) -> None:
+    """Ends a running profile and closes the log."""
     self._end_trace()
     self._writer.close()
 
   def _write(self, step, scalars, outputs):
-    # Of a joint stage also the last triplet step, which may never be due.
+    # In a joint stage, the last labelled step, which may itself never be due.
     labelled = {f'labelled/{k}': v for k, v in self._labelled.items()}
     scalars = jax.device_get(scalars | labelled)
     values = {k: float(v) for k, v in scalars.items()}
-    # Gathered first: an eigendecomposition sharded over CPU devices can hang.
+    # Gather first: an eigendecomposition sharded over CPU devices can hang.
     signals = self._signals(sharding.gather(outputs))
     values |= {k: float(v) for k, v in signals.items()}
     health.check_finite(values, step, self._checkpoints.describe_latest)
@@ -104,7 +106,7 @@ class Monitor:
     logging.info('%s', self._progress.line(self._name, values))
     self._start = self._start or values
     words = processes.is_first() and health.describe(values, self._start)
-    if words and not self._warned:  # said once, until it is over
+    if words and not self._warned:  # once, until the problem is over
       logging.warning('%s step %d: %s', self._name, step, words)
     self._warned = bool(words)
 
@@ -119,7 +121,7 @@ class Monitor:
     return measured['rank1']
 
   def _profile(self, step):
-    """Traces the five steps after `profile_at_step`."""
+    """Profiles the five steps after `profile_at_step`."""
     start = self._log.profile_at_step
     if start and step == start and processes.is_first():
       jax.profiler.start_trace(str(self._directory / 'profile'))
@@ -134,12 +136,12 @@ class Monitor:
 
 
 def due(step: int, interval: int) -> bool:
-  """True at every multiple of the interval; never if that is 0."""
+  """True at every multiple of the interval; never if it is 0."""
   return interval > 0 and step % interval == 0
 
 
 def _count_frames(batch):
-  """Frames of a batch of all hosts, a frame once a view."""
+  """Frames in the batches of all processes; each view of a clip counts."""
   if 'mask' in batch:
     return int(batch['mask'].sum()) * processes.count()
   views = 1 if 'clip' in batch else 2
@@ -148,7 +150,7 @@ def _count_frames(batch):
 
 
 def _pictures(batch, feed):
-  """One clip a row, for the first four clips: float [N, H, T * W, 1]."""
+  """The first four clips as film strips, {name: float [N, H, T * W, 1]}."""
   batch = feed.clips({name: array[:4] for name, array in batch.items()})
   strips = {}
   for name in set(batch) - {'label', 'mask'}:

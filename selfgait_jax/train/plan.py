@@ -1,4 +1,4 @@
-"""Which stages a run trains, and if the devices can share their batches."""
+"""Which stages a run trains, and whether the devices can share the batches."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from selfgait_jax.run import identity
 
 
 def batch_sizes(config) -> list[int]:
-  """Clips that the trunk takes at once, for each training stage of the run."""
+  """Clips in one pass of the network, for each training stage of the run."""
   parts = config.model.microbatches
   return [_batch(config[name]) // parts for name in _stages(config)]
 
@@ -15,8 +15,8 @@ def batch_sizes(config) -> list[int]:
 def check_batches(config, workdir: pathlib.Path) -> None:
   """Raises UserError if the devices cannot share the batch of a stage.
 
-  Checks all unfinished stages before the first one starts, since the last one
-  may be hours away.
+  Checks all unfinished stages before the first one starts, because the last
+  one may start hours later.
   """
   mesh = sharding.make_mesh()
   for name in _stages(config):

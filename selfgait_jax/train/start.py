@@ -1,4 +1,4 @@
-"""The state that a stage starts from or goes on with."""
+"""The state that a stage starts from or resumes from."""
 
 import pathlib
 
@@ -13,12 +13,12 @@ from selfgait_jax.train.task import Task
 
 
 def find_source(config, workdir: pathlib.Path, stage) -> str:
-  """Where the first weights of a stage come from; the first match counts.
+  """The checkpoint directory with the first weights of a stage.
 
-  1. The last checkpoint of the stage that `stage.init` names, in this work
-     folder.
-  2. `config.init_from`, also where the stage of `init` has not run.
-  3. Random initialisation from the seed: ''.
+  1. The folder of the stage that `stage.init` names, if it has run in this
+     work folder or `config.init_from` is empty.
+  2. Otherwise `config.init_from`. If that is empty too, '' stands for random
+     initialisation from the seed.
   """
   earlier = workdir / stage.init
   if stage.init and (
@@ -35,10 +35,18 @@ def load_state(
   checkpoints: checkpointing.Checkpoints,
   mesh,
 ) -> states.TrainState:
-  """The newest state of the stage, or a first one with the weights of `source`.
+  """The newest saved state of the stage, or the state before its first step.
 
-  From a source only the weights are taken: the step is 0, and optimiser and
-  target network are new.
+  Args:
+    task: what the stage learns with.
+    stage_name: for log messages.
+    source: from `find_source`. Only the weights are loaded from it: the step is
+      0, and the states of the optimizer and of the target network are new.
+    checkpoints: of the stage.
+    mesh: of all devices, which receive a copy each.
+
+  Raises:
+    UserError: the checkpoint in `source` is missing or of another network.
   """
   everywhere = sharding.replicated(mesh)
   variables = factory.init_variables(
@@ -61,5 +69,5 @@ def _load_weights(task, stage_name, source, fresh, everywhere):
   logging.info('%s: starts from %s', stage_name, manifest['checkpoint'])
   done, planned = manifest.get('step'), manifest['source'].get('steps')
   if planned and done < planned:
-    logging.warning('that is step %d of %d only', done, planned)
+    logging.warning('this is only step %d of %d', done, planned)
   return variables

@@ -1,4 +1,4 @@
-"""What a stage learns with: one object for every function that needs it."""
+"""What a stage learns with, in one object."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from selfgait_jax.train import state as states
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-  """The same from the first step of a stage to its last.
+  """What stays the same during a stage.
 
   Attributes:
     config: the whole config.
@@ -27,7 +27,7 @@ class Task:
   optimizer: optimizers.Optimizer
 
   def first_state(self, variables: dict) -> states.TrainState:
-    """The state before step 1; label-free stages have a target network."""
+    """The state before the first step; label-free stages have a target."""
     label_free = self.stage.objective != 'supervised'
     targets = self.model.target_modules if label_free else ()
     return states.create_state(variables, self.optimizer, targets)
