@@ -11,11 +11,6 @@ import sys
 # Lets the script run from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from selfgait_jax.machine import environment
-
-if __name__ == '__main__':
-  environment.prepare()
-
 from benchmarks import (
   beside,
   busy_case,

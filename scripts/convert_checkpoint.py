@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(line):
-  print(line, flush=True)
+  print(errors.printable(line, errors.LONGEST_MESSAGE), flush=True)
 
 
 def _parse(arguments):

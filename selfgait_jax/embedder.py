@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
+import jax
 import ml_collections
 import numpy as np
 from absl import logging
@@ -179,7 +180,10 @@ def _one_behind(step, variables, batches, mesh):
 
 def _one_output(variables, frames, mask, *, output, model, crop_width):
   clips = pixels.crop_frames(frames, crop_width)
-  outputs = model.apply(variables, clips, mask)
+  # A GPU or TPU would otherwise multiply in TF32 or bfloat16 and round more
+  # than docs/import.md allows.
+  with jax.default_matmul_precision('highest'):
+    outputs = model.apply(variables, clips, mask)
   if output not in outputs:
     raise errors.UserError(
       f'expected an output of the network out of {", ".join(outputs)}, found '

@@ -1,15 +1,15 @@
-"""The exception that ends a command with a sentence, and words of others."""
+"""The exception that ends a command with one sentence, and safe quoting."""
 
 LONGEST_MESSAGE = 2000  # characters
 
 
 class UserError(Exception):
-  """Something the user can put right.
+  """A mistake that the user can correct.
 
   The message says what was expected, what was found and what to change. The
-  command lines print it alone and exit with status 1. It is always one
-  printable line, even if it quotes a file that was written to deceive; quote
-  names and values through `printable`, so that none crowds out the rest.
+  commands print only the message and exit with status 1. It is always one
+  printable line, even if it quotes a file that was written to deceive. Quote
+  names and values with `printable`, so that none crowds out the rest.
   """
 
   def __init__(self, message=''):
@@ -34,24 +34,21 @@ def printable(text, limit: int = 200) -> str:
   shown = ''.join(map(_escape, text))
   if len(shown) <= limit:
     return shown
-  half = (limit - 3) // 2
-  return f'{shown[:half]}...{shown[-half:]}'
+  start = limit // 3
+  return f'{shown[:start]} ... {shown[start + 5 - limit :]}'
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+  """The first line of an error's message, printable; else its type's name.
+
+  A long line loses its middle: libraries name the file at the start and the
+  cause at the end.
+  """
+  lines = str(error).strip().splitlines() or [type(error).__name__]
+  return printable(lines[0], limit)
 
 
 def _escape(character):
   if character.isprintable():
     return character
   return character.encode('unicode_escape').decode()
-
-
-def first_line(error: BaseException, most: int = 200) -> str:
-  """The first line of what an error says, or the name of its type.
-
-  A line of more than `most` characters loses its middle: libraries name the
-  file at the start and the cause at the end.
-  """
-  line = (str(error).strip() or type(error).__name__).splitlines()[0]
-  if len(line) <= most:
-    return line
-  start = most // 3
-  return f'{line[:start]} ... {line[start + 5 - most :]}'

@@ -3,11 +3,13 @@
 import pathlib
 import sys
 
-from selfgait_jax.machine import environment, signals
+from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  environment.prepare()
-  signals.answer('what was learnt is saved, and the same command goes on')
+  signals.answer(
+    'nothing new was learnt; give the same command again',
+    'what was learnt is saved, and the same command continues',
+  )
 
 import jax
 from absl import app, flags, logging
@@ -16,8 +18,8 @@ from ml_collections import config_flags
 from selfgait_jax import errors
 from selfgait_jax.data import loading
 from selfgait_jax.evaluate import evaluation, held_out, scores
-from selfgait_jax.machine import cluster, processes, sharding
-from selfgait_jax.run import transfer, workspace
+from selfgait_jax.machine import cluster, cores, processes
+from selfgait_jax.run import log_lines, transfer, workspace
 from selfgait_jax.settings import command_line, validate
 from selfgait_jax.train import loop, plan
 
@@ -32,14 +34,14 @@ _WORKDIR = flags.DEFINE_string(
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'unexpected arguments {argv[1:]}')
-  workspace.log_plainly()
+  log_lines.log_plainly()
   try:
     config = _CONFIG.value
     validate.check_values(config)
     cluster.join(config.distributed)
     signals.end_by(processes.stop)
     with processes.fail_together(signals.Stopped):
-      sharding.use_all_cores(plan.batch_sizes(config))
+      cores.use_all_cores(plan.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')

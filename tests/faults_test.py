@@ -99,7 +99,7 @@ def test_stopped_run_saves_and_keeps_a_second_one_out(
 
 
 def test_stopped_while_evaluating(whole, packed_file):
-  """No step to wait for: it ends at once, and says so (interruption_test)."""
+  """No step to wait for: it ends at once; the words are in signals_test."""
   arguments = small_run.overrides(packed_file, whole, *STAGE, 'stages=evaluate')
   process = small_run.start(arguments)
   small_run.read_until(process, 'GEI nearest neighbour: ')
@@ -107,7 +107,7 @@ def test_stopped_while_evaluating(whole, packed_file):
   status, words = small_run.finish(process)
   assert status == 143
   assert words.splitlines()[-1] == (
-    'stopped by SIGTERM; what was learnt is saved, and the same command goes on'
+    'stopped by SIGTERM; nothing new was learnt; give the same command again'
   )
   assert not (whole / 'results.json').exists()
 

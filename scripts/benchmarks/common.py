@@ -12,7 +12,7 @@ import numpy as np
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, sequences
-from selfgait_jax.machine import cluster, processes, sharding
+from selfgait_jax.machine import cluster, cores, processes, sharding
 
 
 def count(text: str) -> int:
@@ -85,7 +85,7 @@ def make_mesh(wanted: int) -> jax.sharding.Mesh:
     each = max(1, wanted // processes.count())
     jax.config.update('jax_num_cpu_devices', each)
   else:
-    sharding.use_all_cores()
+    cores.use_all_cores()
   found = jax.devices()
   if wanted > len(found):
     raise errors.UserError(

@@ -22,7 +22,7 @@ from selfgait_jax.data import (
 from selfgait_jax.machine import sharding
 from selfgait_jax.settings import choices
 
-LOADERS = choices.CHOICES['data.loader']
+LOADERS = choices.RUN['data.loader'].choices
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -97,7 +97,8 @@ def check(
   for key in missing:
     report(f'missing: {key} {_size(expected[key])}')
   for key in unexpected:
-    report(f'unexpected: {key} {_size(tensors[key].shape)}')
+    name = errors.printable(key)
+    report(f'unexpected: {name} {_size(tensors[key].shape)}')
   for key in other:
     report(f'wrongly shaped: {key}, {shape(key)}')
   _check_classes(tensors, expected, other)
@@ -139,7 +140,8 @@ def _check_classes(tensors, expected, other):
 
 def _list(name, keys):
   more = ', ...' if len(keys) > SHOWN else ''
-  return f'{len(keys)} {name} ({", ".join(keys[:SHOWN])}{more})'
+  names = ', '.join(errors.printable(key) for key in keys[:SHOWN])
+  return f'{len(keys)} {name} ({names}{more})'
 
 
 def _size(shape):

@@ -65,6 +65,7 @@ def export_checkpoint(
   report(
     f'{manifest["checkpoint"]} to {kind} of {recognise.KINDS[kind].program}'
   )
+  _check_loadable(kind, manifest['model'])
   rules = TABLES[kind].rules(manifest['model'])
   _report_lost(variables, rules, manifest['model'], report)
   training = _training(manifest['checkpoint'])
@@ -79,6 +80,22 @@ def export_checkpoint(
   weight_files.write(target, content, {'kind': kind, 'iteration': str(step)})
   numbers = sum(tensor.size for tensor in tensors.values())
   report(f'wrote {len(tensors)} tensors of {numbers:,} numbers to {file}')
+
+
+def _check_loadable(kind, section):
+  """Refuses sizes that the class of the original program does not accept."""
+  if kind != 'deepgaitv2':
+    return
+  # OpenGait's class has 16 parts, of as many features as the third width.
+  fixed = {'embedding_dim': section['widths'][2], 'bins': [16]}
+  for name, size in fixed.items():
+    found = section[name]
+    found = list(found) if isinstance(found, (list, tuple)) else found
+    if found != size:
+      raise errors.UserError(
+        f"expected model.{name}={size} as in OpenGait's DeepGaitV2 of these "
+        f'widths, found {found}; train a network of that size to export it'
+      )
 
 
 def _content(kind, tensors, rules, opt_state, manifest, step, report):

@@ -17,13 +17,14 @@ from selfgait_jax.convert import (
   optimizer,
   recognise,
   sections,
+  values,
   weight_files,
 )
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
 
 # The file names of the programs, which contain the iteration.
-_NAMED = re.compile(r'model_(\d+)|.*-(\d{5,})(-encoder)?')
+_NAMED = re.compile(r'model_([0-9]{1,9})|.*-([0-9]{5,9})(-encoder)?')
 
 
 def import_checkpoint(
@@ -70,6 +71,7 @@ def import_checkpoint(
     found = weight_files.read(file)
     numbers = sum(tensor.size for tensor in found.tensors.values())
     report(f'read {len(found.tensors)} tensors of {numbers:,} numbers')
+    report(f'SHA-256 of {file.name}: {found.sha256}')
     kind, section = _section(
       model, found.tensors, settings, crop_width, allow_missing, report
     )
@@ -79,6 +81,7 @@ def import_checkpoint(
     differs = difference.check(
       found.tensors, rules, expected, allow_missing, allow_unexpected, report
     )
+    values.check(found.tensors, rules)
     lost = [rule for rule in rules if rule.key in set(differs.missing)]
     fresh = _fresh(lost, network, crop_width, report)
     trees = conversion.to_variables(found.tensors | fresh, rules)
@@ -155,12 +158,14 @@ def _items(trees, opt_state, step):
 
 def _iteration(given, found, file, needed):
   """The iteration by the user, the file or the file's name, else None."""
-  if given is not None and given < 0:
+  most = weight_files.MAX_ITERATION
+  if given is not None and not 0 <= given <= most:
     raise errors.UserError(
-      f'expected an iteration from 0, found {given}; change --iteration'
+      f'expected an iteration from 0 to {most}, found {given}; change '
+      '--iteration'
     )
   named = _NAMED.fullmatch(file.stem)
-  told = named and int(named[1] or named[2])
+  told = int(named[1] or named[2]) if named else None
   for number in (given, found.iteration, told):
     if number is not None:
       return number

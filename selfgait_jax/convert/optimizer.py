@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from selfgait_jax import errors
-from selfgait_jax.convert import conversion
+from selfgait_jax.convert import conversion, values, weight_files
 from selfgait_jax.convert.tables.rules import Rule
 from selfgait_jax.train import optimizer as optimizers
 
@@ -52,14 +52,14 @@ def from_torch(
     UserError: the state belongs to another optimiser or another network.
   """
   parameters = optimised(rules)
-  groups, buffers = state.get('param_groups', []), state.get('state', {})
+  groups, buffers = _parts(state)
   count = sum(len(group['params']) for group in groups)
   if len(groups) != 1 or count != len(parameters):
     raise _refused(
       f'one group of {len(parameters)} parameters',
       f'{len(groups)} of {count} together',
     )
-  settings = {k: v for k, v in groups[0].items() if _is_plain(v)}
+  settings = {str(k): v for k, v in groups[0].items() if _is_plain(v)}
   name = 'adam' if 'betas' in settings else 'sgd'
   trees = {
     ours: conversion.to_variables(
@@ -76,10 +76,10 @@ def from_torch(
   }
   opt_state = {}
   for module, blank_state in blank.items():
-    values = {ours: tree[module] for ours, tree in trees.items()}
+    moments = {ours: tree[module] for ours, tree in trees.items()}
     if name == 'adam':
-      values['count'] = np.asarray(steps.get(module, 0), np.int32)
-    opt_state[module] = optax.tree_utils.tree_set(blank_state, **values)
+      moments['count'] = np.asarray(steps.get(module, 0), np.int32)
+    opt_state[module] = optax.tree_utils.tree_set(blank_state, **moments)
   return opt_state, {'name': name} | settings
 
 
@@ -140,6 +140,18 @@ def optimised(rules: Sequence[Rule]) -> list[Rule]:
   ]
 
 
+def _parts(state):
+  """(parameter groups, buffers), of the types that PyTorch writes."""
+  groups, buffers = state.get('param_groups', []), state.get('state', {})
+  fits = isinstance(groups, list) and isinstance(buffers, Mapping)
+  fits = fits and all(
+    isinstance(g, Mapping) and isinstance(g.get('params'), list) for g in groups
+  )
+  if not fits or not all(isinstance(b, Mapping) for b in buffers.values()):
+    raise _refused('`param_groups` and `state`', 'values of other types')
+  return groups, buffers
+
+
 def _collect(buffers, parameters, expected, name):
   """{key: buffer} of the tensors that are read; zeros for a missing one."""
   found = {}
@@ -149,10 +161,12 @@ def _collect(buffers, parameters, expected, name):
       buffer = buffers.get(index, {}).get(name)
       if buffer is None:
         buffer = np.broadcast_to(np.float32(0), shape)
-      if buffer.shape != shape:
+      if np.shape(buffer) != shape:
         raise _refused(
-          f'{name} {list(shape)} of {rule.key}', f'{list(buffer.shape)}'
+          f'{name} {list(shape)} of {rule.key}', f'{list(np.shape(buffer))}'
         )
+      squares = name == 'exp_avg_sq'
+      values.check_array(f'{name} of {rule.key}', buffer, positive=squares)
       found[rule.key] = buffer
   return found
 
@@ -162,7 +176,10 @@ def _steps(buffers, parameters):
   found = {}
   for index, rule in enumerate(parameters):
     if rule.path and 'step' in buffers.get(index, {}):
-      found.setdefault(rule.path[1], set()).add(int(buffers[index]['step']))
+      step = buffers[index]['step']
+      if np.ndim(step) or not 0 <= step <= weight_files.MAX_ITERATION:
+        raise _refused(f'the number of updates of {rule.key}', 'another value')
+      found.setdefault(rule.path[1], set()).add(int(step))
   for module, counts in found.items():
     if len(counts) > 1:
       raise _refused(f'one number of updates in {module}', f'{sorted(counts)}')

@@ -99,9 +99,10 @@ def choose(model: str, keys: Iterable[str]) -> tuple[str, str]:
         f'expected a state dict of {known}, found {title} (it has '
         f'{_stars(marks)}), which cannot be converted; change --input'
       )
+  shown = ', '.join(errors.printable(key) for key in sorted(keys)[:3])
   raise errors.UserError(
-    f'expected a state dict of {known}, found keys of none of them '
-    f'({", ".join(sorted(keys)[:3])}); change --input'
+    f'expected a state dict of {known}, found keys of none of them ({shown}); '
+    'change --input'
   )
 
 

@@ -15,7 +15,7 @@ from selfgait_jax.convert.tables import (
   gaitssb,
   selfgait,
 )
-from selfgait_jax.settings import networks, validate
+from selfgait_jax.settings import model_checks, networks
 
 # {key of recognise.KINDS: the module with its `rules` and `settings`}.
 TABLES = {
@@ -65,7 +65,7 @@ def make_section(
         'change --setting'
       )
     section[name] = _value(name, text, section[name])
-  validate.check_model(section)
+  model_checks.check_model(section)
   return section.to_dict()
 
 

@@ -1,16 +1,17 @@
 """Reads and writes checkpoint files of PyTorch and safetensors.
 
-The content of a file decides its format, not its name. PyTorch files are read
-only by `torch.load(weights_only=True)`, which yields tensors, numbers and
-strings and never runs code. Safetensors files need no torch.
+The content of a file decides its format, not its name. PyTorch files are first
+checked without torch (`torch_archive`) and then read by
+`torch.load(weights_only=True)`, which yields tensors, numbers and strings and
+never runs code. Safetensors files need no torch.
 """
 
 import hashlib
 import os
 import pathlib
 import re
+import stat
 import warnings
-import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -20,8 +21,15 @@ import safetensors
 import safetensors.numpy
 
 from selfgait_jax import errors
+from selfgait_jax.convert import pickle_outline, torch_archive
 from selfgait_jax.machine import files
 
+MAX_HEADER = 10_000_000  # bytes of a safetensors file; its own limit is higher
+MAX_TENSORS = 20_000
+MAX_ITERATION = 2**31 - 1
+# Other dtypes of safetensors, such as F8_E4M3, are none of NumPy's.
+_DTYPES = ('F16', 'BF16', 'F32', 'F64', 'C64', 'BOOL')
+_DTYPES += tuple(f'{kind}{bits}' for kind in 'IU' for bits in (8, 16, 32, 64))
 SUFFIXES = ('.pt', '.pth', '.ptm', '.safetensors')
 
 
@@ -53,21 +61,27 @@ def read(path: str | os.PathLike) -> Checkpoint:
   path = pathlib.Path(path)
   try:
     kind = _kind(path)
+    if kind == 'zip':
+      torch_archive.check_zip(path)
+    elif kind == 'legacy':
+      torch_archive.check_legacy(path)
     with open(path, 'rb') as file:
       sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
   except OSError as error:
     raise errors.UserError(
       f'expected a checkpoint file, found {error}; change --input'
     ) from error
+  except pickle_outline.Refused as error:
+    raise _refused(path, str(error)) from error
   if kind == 'safetensors':
     content, iteration = _read_safetensors(path)
     return Checkpoint(_flat(path, content), {}, iteration, sha256)
   content = _read_torch(path, kind)
   optimizer = {}
   for name in ('optimizer', 'optimizer_state_dict'):  # OpenGait; SelfGait
-    optimizer = content.pop(name, None) or optimizer
-  iteration = content.get('iteration')
-  iteration = iteration if isinstance(iteration, int) else None
+    found = content.pop(name, None)
+    optimizer = found if isinstance(found, Mapping) and found else optimizer
+  iteration = _iteration(path, content.get('iteration'))
   if isinstance(content.get('model'), Mapping):  # OpenGait
     content = content['model']
   return Checkpoint(_flat(path, content), optimizer, iteration, sha256)
@@ -103,17 +117,19 @@ def write(path: str | os.PathLike, content: Mapping, metadata: Mapping) -> None:
 
 def _kind(path):
   """'safetensors', or PyTorch's 'zip' or 'legacy' format."""
+  status = path.stat()
+  if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    raise _refused(path, 'a pipe or a device')  # which may never end
   with open(path, 'rb') as file:
     head = file.read(64)
-  size = path.stat().st_size
   if head.startswith(b'PK'):
-    return _zip_kind(path)
+    return 'zip'
   if head[:1] == b'\x80':  # a pickle
     return 'legacy'
   header = int.from_bytes(head[:8], 'little')
-  if head[8:9] == b'{' and header < 100_000_000:  # the format's own limit
+  if head[8:9] == b'{' and header < MAX_HEADER:
     return 'safetensors'
-  if not size:
+  if not status.st_size:
     found = 'an empty file'
   elif head.startswith(b'version https://git-lfs'):
     found = 'a Git LFS pointer in its place (`git lfs pull` fetches the file)'
@@ -124,27 +140,33 @@ def _kind(path):
   raise _refused(path, found)
 
 
-def _zip_kind(path):
-  try:
-    with zipfile.ZipFile(path) as archive:
-      names = archive.namelist()
-  except zipfile.BadZipFile as error:
-    raise _refused(path, f'one cut short or damaged ({error})') from error
-  if not any(name.endswith('/data.pkl') for name in names):
-    shown = ', '.join(names[:3]) or 'nothing'
-    raise _refused(path, f'a zip archive of other files (it holds {shown})')
-  return 'zip'
-
-
 def _read_safetensors(path):
+  """(tensors, iteration of the metadata)."""
   try:
     with safetensors.safe_open(path, framework='numpy') as file:
-      content = {key: _plain(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
-      iteration = (file.metadata() or {}).get('iteration', '')
+      keys = file.keys()
+      for key in keys:
+        dtype = file.get_slice(key).get_dtype()
+        if dtype not in _DTYPES:
+          name = errors.printable(key)
+          raise _refused(path, f'{name} of the unsupported dtype {dtype}')
+      content = {key: _plain(file.get_tensor(key)) for key in keys}
+      told = (file.metadata() or {}).get('iteration')
   except (safetensors.SafetensorError, TypeError, ValueError) as error:
     reason = f'one cut short or damaged ({errors.first_line(error)})'
     raise _refused(path, reason) from error
-  return content, int(iteration) if iteration.isdigit() else None
+  if told is not None and not re.fullmatch('[0-9]{1,10}', told):
+    raise _refused(path, f'the iteration {errors.printable(told, 40)!r}')
+  return content, _iteration(path, None if told is None else int(told))
+
+
+def _iteration(path, told):
+  """The iteration as the file has it; other types than numbers are ignored."""
+  if not isinstance(told, int):
+    return None
+  if isinstance(told, bool) or not 0 <= told <= MAX_ITERATION:
+    raise _refused(path, f'the iteration {told}')
+  return told
 
 
 def _read_torch(path, kind):
@@ -158,20 +180,10 @@ def _read_torch(path, kind):
       content = torch.load(
         path if mmap else file, 'cpu', weights_only=True, mmap=mmap
       )
-    content = _mapped(content, torch.Tensor, _array)
+    return dict(_mapped(content, torch.Tensor, _array))
   except Exception as error:  # damaged bytes raise errors of many types
-    words = str(error)
-    asked = re.search(r'GLOBAL (\S+)', words)
-    if asked:
-      found = f'a pickle that wants to run {asked[1]}, which was not done'
-    elif 'weights_only' in words or 'WeightsUnpickler' in words:
-      found = f'a pickle of more than tensors ({_reason(words)})'
-    else:
-      found = f'one that torch cannot read ({errors.first_line(error)})'
-    raise _refused(path, found) from error
-  if not isinstance(content, Mapping):
-    raise _refused(path, f'a {type(content).__name__} instead of a dictionary')
-  return dict(content)
+    reason = f'one that torch cannot read ({errors.first_line(error)})'
+    raise _refused(path, reason) from error
 
 
 def _flat(path, content):
@@ -180,11 +192,17 @@ def _flat(path, content):
   for parts, leaf in _leaves(content):
     key = '.'.join(p for p in '.'.join(parts).split('.') if p != 'module')
     if isinstance(leaf, np.ndarray):
+      if len(key) > pickle_outline.MAX_KEY:
+        shown = errors.printable(key, 60)
+        raise _refused(path, f'a key of {len(key):,} characters ({shown})')
       if key in flat:
-        raise _refused(path, f'{key} twice, with and without `module.`')
+        shown = errors.printable(key)
+        raise _refused(path, f'{shown} twice, with and without `module.`')
       flat[key] = leaf
   if not flat:
     raise _refused(path, 'no tensors in it')
+  if len(flat) > MAX_TENSORS:
+    raise _refused(path, f'{len(flat):,} tensors in it')
   return flat
 
 
@@ -227,8 +245,8 @@ def _array(tensor):
 
 def _plain(array):
   """Converts floats to float32, also bfloat16, whose kind is not NumPy's."""
-  exact = array.dtype.kind in 'biu'
-  return array if exact else array.astype(np.float32, copy=False)
+  floating = array.dtype.kind in 'fV'
+  return array.astype(np.float32, copy=False) if floating else array
 
 
 def _torch(path):
@@ -247,12 +265,3 @@ def _refused(path, found):
     f'expected {path} to be a checkpoint, found {found}; change --input or '
     'download it again'
   )
-
-
-def _reason(words):
-  """The line of torch's long message that says what it refused."""
-  lines = [line.strip() for line in words.splitlines() if line.strip()]
-  telling = [
-    line for line in lines if 'Unpickler' in line or 'nsupported' in line
-  ]
-  return (telling or lines)[-1][:200]

@@ -32,6 +32,10 @@ class Facts:
     aligned: whether the PNG files are already 64 x 64 frames.
     pickle: which of the pickles in a folder, sorted by name, has the
       silhouettes; None if a folder has only one.
+    views_are_cameras: whether all sequences of one view come from one camera;
+      otherwise a view only tells sequences apart.
+    synchronised: whether the views of one subject and condition show the same
+      walk, recorded by several cameras.
     numbered: conditions that only count the sequences of a subject. Preparation
       assigns them in the order of the views, the same on every disk.
   """
@@ -47,6 +51,8 @@ class Facts:
   note: str = ''
   aligned: bool = False
   pickle: int | None = None
+  views_are_cameras: bool = True
+  synchronised: bool = False
   numbered: tuple[str, ...] = ()
 
   @property
@@ -72,6 +78,7 @@ def _grid(title, name, subjects, conditions, views, note=''):
     num_subjects=len(subjects),
     num_sequences=len(subjects) * len(conditions) * len(views),
     note=note,
+    synchronised=True,
   )
 
 
@@ -114,6 +121,7 @@ GAIT3D = Facts(
   num_subjects=4000,
   num_sequences=None,
   note='over 25,000 sequences are published',
+  views_are_cameras=False,
 )
 
 GREW_PROBE = 'probe'  # folder of test sequences with unpublished subjects
@@ -129,6 +137,7 @@ GREW = Facts(
   num_sequences=None,
   note='20,000 training subjects, 6,000 test subjects and the probe folder',
   aligned=True,
+  views_are_cameras=False,
   numbered=('01', '02'),
 )
 
@@ -177,3 +186,9 @@ BY_OPTION = {  # by the value of --dataset
   'sustech1k': SUSTECH1K,
   'ccpg': CCPG,
 }
+
+
+def find(name: str) -> Facts | None:
+  """The data set of this `config.data.name`; None if there is none."""
+  known = (*BY_OPTION.values(), synthetic(1))
+  return next((facts for facts in known if facts.name == name), None)

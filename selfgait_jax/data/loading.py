@@ -20,7 +20,7 @@ from selfgait_jax.data import (
   splits,
   stored,
 )
-from selfgait_jax.data.prepare import preparation, walker_source
+from selfgait_jax.data.prepare import preparation, summaries, walker_source
 from selfgait_jax.machine import processes
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
@@ -119,7 +119,7 @@ def count_refused(config: ml_collections.ConfigDict) -> int | None:
   if config.data.packed_file:
     return None
   data_dir = config.data_dir or DEFAULT_DATA_DIR
-  return len(preparation.read_refused(data_dir, config.data.name))
+  return len(summaries.read_refused(data_dir, config.data.name))
 
 
 def read_records(
@@ -173,7 +173,14 @@ def _decode(records, name, decode):
   """Decodes into one array, in threads: zlib releases Python's lock."""
   lengths = np.array([record.num_frames for record in records], np.int64)
   starts = np.cumsum(lengths) - lengths
-  frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  try:
+    frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  except MemoryError as error:
+    raise errors.UserError(
+      f'expected memory for the {lengths.sum()} frames of {name}, found too '
+      'little; use a machine with more, or choose fewer subjects by '
+      'config.data.exclude_subjects'
+    ) from error
 
   def fill(row):
     start = starts[row]

@@ -11,7 +11,8 @@ _PUBLISHED = {  # partitions that follow no rule
   datasets.SUSTECH1K.name: 'datasets/SUSTech1K/SUSTech1K.json',
 }
 _OPTIONAL = ('PROBE_SET', 'GALLERY_SET')
-_SHOWN = 3  # names in a message
+_LARGEST = 16 * 2**20  # bytes; published files have less than 1 MB
+_SHOWN, _SHOWN_LENGTH = 3, 60  # names in a message, and their characters
 
 Names = tuple[str, ...]
 
@@ -30,23 +31,30 @@ def read(
     'subject-condition-view', None for a list that the file does not have.
 
   Raises:
-    errors.UserError: the file is no partition, or has a subject on both sides.
+    errors.UserError: the file is no partition, has no subjects, or has one on
+      both sides.
   """
   try:
-    content = json.loads(pathlib.Path(file).expanduser().read_text())
-  except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+    content = _load(pathlib.Path(file).expanduser())
+  except Exception as error:  # RecursionError and MemoryError among others
     raise errors.UserError(
-      f'expected a partition in JSON at {file}, found none ({error}); change '
+      f'expected a partition in JSON at {errors.printable(file)}, found none '
+      f'({errors.first_line(error)}); change '
       f'config.data.partition_file{where_published(dataset)}'
     ) from error
   train, test, probes, gallery = (
     _names(content, title, file)
     for title in ('TRAIN_SET', 'TEST_SET', *_OPTIONAL)
   )
+  if not train and not test:
+    raise errors.UserError(
+      f'expected subjects under TRAIN_SET or TEST_SET in '
+      f'{errors.printable(file)}, found none; change config.data.partition_file'
+    )
   if both := sorted(set(train) & set(test)):
     raise errors.UserError(
-      f'expected no subject on both sides of {file}, found {len(both)} '
-      f'({some(both)}); change config.data.partition_file'
+      f'expected no subject on both sides of {errors.printable(file)}, found '
+      f'{len(both)} ({some(both)}); change config.data.partition_file'
     )
   return train, test, probes, gallery
 
@@ -61,7 +69,17 @@ def where_published(dataset: str) -> str:
 def some(names: list[str]) -> str:
   """The first few of these names, for a message."""
   more = ', ...' if len(names) > _SHOWN else ''
-  return ', '.join(names[:_SHOWN]) + more
+  shown = (errors.printable(name, _SHOWN_LENGTH) for name in names[:_SHOWN])
+  return ', '.join(shown) + more
+
+
+def _load(path):
+  """The content of a JSON file; an error of any type if it is not one."""
+  if not path.is_file():  # reading from a pipe might never end
+    raise ValueError('no file')
+  if path.stat().st_size > _LARGEST:
+    raise ValueError(f'a file of more than {_LARGEST // 2**20} MB')
+  return json.loads(path.read_text(encoding='utf-8'))
 
 
 def _names(content, title, file):
@@ -71,7 +89,7 @@ def _names(content, title, file):
     return None
   if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
     raise errors.UserError(
-      f'expected a list of names under {title} in {file}, found '
-      f'{type(names).__name__}; change config.data.partition_file'
+      f'expected a list of names under {title} in {errors.printable(file)}, '
+      f'found {type(names).__name__}; change config.data.partition_file'
     )
   return tuple(dict.fromkeys(names))

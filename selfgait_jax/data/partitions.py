@@ -9,6 +9,13 @@ from absl import logging
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, partition_file
 
+_ODD = datasets.OU_MVLP.subjects[:-1:2]  # the last, 10307, is tested
+_OU_MVLP = _ODD, tuple(sorted({*datasets.OU_MVLP.subjects} - {*_ODD}))
+_GREW = (
+  tuple(f'{n:05d}train' for n in range(1, 20_001)),
+  (*(f'{n:05d}' for n in range(1, 6001)), datasets.GREW_PROBE),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Partition:
@@ -132,22 +139,15 @@ def _rules(config):
   """{data set: {partition: (train, test)}}; {} for a set that needs a file."""
   num_train = config.synthetic.train_subjects
   walkers = datasets.synthetic(num_train + config.synthetic.test_subjects)
-  casia_b, ou_mvlp = datasets.CASIA_B.subjects, datasets.OU_MVLP.subjects
-  odd = ou_mvlp[:-1:2]  # the last, 10307, is tested
-  even = tuple(sorted(set(ou_mvlp) - set(odd)))
-  grew = (
-    tuple(f'{n:05d}train' for n in range(1, 20_001)),
-    (*(f'{n:05d}' for n in range(1, 6001)), datasets.GREW_PROBE),
-  )
-  ccpg = datasets.CCPG.subjects
+  casia_b, ccpg = datasets.CASIA_B.subjects, datasets.CCPG.subjects
   return {
     datasets.CASIA_B.name: {
       'standard': (casia_b[:74], casia_b[74:]),
       'development': (casia_b[:50], casia_b[50:74]),
     },
-    datasets.OU_MVLP.name: {'standard': (odd, even)},
+    datasets.OU_MVLP.name: {'standard': _OU_MVLP},
     datasets.GAIT3D.name: {},
-    datasets.GREW.name: {'standard': grew},
+    datasets.GREW.name: {'standard': _GREW},
     datasets.SUSTECH1K.name: {},
     datasets.CCPG.name: {'standard': (ccpg[:100], ccpg[100:])},
     walkers.name: {

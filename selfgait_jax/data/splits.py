@@ -1,12 +1,14 @@
 """Which sequences train, which are tested, and which share a stage uses."""
 
 import dataclasses
+import json
+import pathlib
 
 import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import draws, partitions
+from selfgait_jax.data import draws, partition_file, partitions
 from selfgait_jax.data.sequences import SequenceSet
 
 _SHARES = {  # by objective
@@ -158,6 +160,81 @@ def training_rows(
   return Subset(
     chosen.get('unlabelled', none), chosen.get('labelled', none), names
   )
+
+
+def check_same(path: pathlib.Path, subset: Subset) -> None:
+  """Compares a stage with the `subset.json` that its first part wrote.
+
+  A stage that resumes with other sequences would mix two training sets; with
+  the held-out check switched on, it would score subjects it has learned.
+
+  Args:
+    path: of the file; nothing is compared if it does not exist.
+    subset: what the stage would learn from now.
+
+  Raises:
+    errors.UserError: the file names other sequences or is damaged.
+  """
+  before, now = _read_names(path), _chosen(subset.names)
+  if before is not None and before != now:
+    different = sorted(
+      name
+      for kind in before.keys() | now.keys()
+      for name in before.get(kind, set()) ^ now.get(kind, set())
+    )
+    raise errors.UserError(
+      f'expected {path.parent} to go on with the training data that its '
+      f'{path.name} lists, found {len(different)} names different '
+      f'({partition_file.some(different)}); restore config.data, '
+      'labelled_fraction and config.log.held_out_subjects, or change --workdir'
+    )
+
+
+def check_unseen(
+  path: pathlib.Path,
+  sequences: SequenceSet,
+  config: ml_collections.ConfigDict,
+) -> None:
+  """Checks that an earlier stage did not learn the held-out subjects.
+
+  Args:
+    path: of the earlier stage's `subset.json`; nothing is checked if it does
+      not exist.
+    sequences: the training side, as `cut` returns it.
+    config: the whole config.
+
+  Raises:
+    errors.UserError: it did, or the file is damaged.
+  """
+  held_out = set(sequences.subjects[held_out_rows(sequences, config)].tolist())
+  learned = {
+    name.split('/')[0]
+    for names in (_read_names(path) or {}).values()
+    for name in names
+  }
+  if seen := sorted(held_out & learned):
+    raise errors.UserError(
+      f'expected no held-out subjects among those that {path.parent} learned '
+      f'from, found {len(seen)} ({partition_file.some(seen)}); set '
+      'config.log.held_out_every_steps as it was then, or change --workdir'
+    )
+
+
+def _read_names(path):
+  """{share: names} of a `subset.json`; None if there is no such file."""
+  try:
+    return _chosen(json.loads(path.read_text(encoding='utf-8')))
+  except FileNotFoundError:
+    return None
+  except Exception as error:  # of many types, if someone changed the file
+    raise errors.UserError(
+      f'expected the names of the training data in {path}, found none '
+      f'({type(error).__name__}); delete the file to go on without a comparison'
+    ) from error
+
+
+def _chosen(names):
+  return {kind: set(share['chosen']) for kind, share in names.items()}
 
 
 def _share(sequences, rows, fraction, by, rng):

@@ -1,16 +1,13 @@
 """How the processes of a run find each other, before JAX starts."""
 
-import ctypes
 import errno
 import os
-import signal
 import socket
 
 import jax
-from jax._src import clusters  # there is no public way to ask for a cluster
 
 from selfgait_jax import errors
-from selfgait_jax.machine import processes
+from selfgait_jax.machine import jax_private, processes
 
 JOIN_SECONDS = 300  # for all processes to start
 VARIABLES = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
@@ -21,31 +18,29 @@ _CHECK = (
 
 
 def join(mode: str) -> None:
-  """`jax.distributed.initialize`, where `mode` asks for it.
+  """Calls `jax.distributed.initialize` where `mode` asks for it.
 
-  To be called before JAX starts. JAX itself finds its way on TPU pods and under
-  Slurm, Open MPI and Kubernetes; elsewhere, and before that, the variables
-  JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and
-  JAX_PROCESS_ID say it.
+  Call it before JAX starts. The variables JAX_COORDINATOR_ADDRESS (host:port of
+  process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID come first; without them JAX
+  finds the others on TPU pods and under Slurm, Open MPI and Kubernetes.
+
+  Where a process is lost, JAX aborts the others, with lines on standard error
+  that say so.
 
   Args:
     mode: `config.distributed`: 'on', 'off', or 'auto', which joins where there
-      is more than one process to be found.
+      is more than one process.
 
   Raises:
     errors.UserError: the others cannot be found or do not come.
   """
   if mode == 'off':
     return
-  given = _by_hand()
+  given = _from_variables()
   if mode == 'auto' and (given.get('num_processes') or _cluster_size()) < 2:
     return
   _expect_free_port(given)
-  _say_if_aborted(
-    f'expected to join the other processes within {JOIN_SECONDS} s, found that '
-    f'they did not come (the lines above say more); {_CHECK}'
-  )
-  # Its handler would swallow SIGTERM wherever nobody asks it.
+  # JAX's own handler swallows every SIGTERM from here on, see lockstep.py.
   jax.config.update('jax_enable_preemption_service', False)
   try:
     jax.distributed.initialize(
@@ -53,24 +48,18 @@ def join(mode: str) -> None:
       initialization_timeout=JOIN_SECONDS,
       heartbeat_timeout_seconds=processes.SILENT_SECONDS,
     )
-  except Exception as error:  # of several types, each cluster has its own
+  except Exception as error:  # each cluster raises types of its own
     raise errors.UserError(
       f'expected to join the other processes within {JOIN_SECONDS} s, found '
       f'{errors.first_line(error)}; {_CHECK}'
     ) from error
-  _say_if_aborted(
-    f'{processes.name()}expected all {processes.count()} processes to go '
-    'on, found this one aborted, most often because another ended or was not '
-    f'heard of for {processes.SILENT_SECONDS} s (the lines above say more); '
-    f'{processes.AGAIN}'
-  )
 
 
-def _by_hand():
+def _from_variables():
   """Arguments of `initialize` from the three variables; {} without them."""
   address, size, number = (os.environ.get(name) for name in VARIABLES)
   if size is None and number is None:
-    return {}  # an address alone is JAX's own business
+    return {}  # JAX itself reads an address that comes alone
   try:
     given = {
       'coordinator_address': address or '',
@@ -89,22 +78,20 @@ def _by_hand():
 
 
 def _cluster_size() -> int:
-  """Processes that JAX finds by itself; 1 outside of clusters."""
   try:
-    for cluster in clusters.ClusterEnv._cluster_types:
-      if not cluster.opt_in_only_method and cluster.is_env_present():
-        return cluster.get_process_count()
-  except Exception as error:  # of several types, each cluster has its own
+    return jax_private.cluster_size()
+  except errors.UserError:
+    raise
+  except Exception as error:  # each cluster raises types of its own
     raise errors.UserError(
       'expected to hear from the cluster how many processes there are, found '
       f'{errors.first_line(error)}; set {", ".join(VARIABLES)} or '
       'config.distributed=off'
     ) from error
-  return 1
 
 
 def _expect_free_port(given):
-  """JAX's own answer to a port in use is a segmentation fault."""
+  """Raises UserError if the port is taken; JAX would crash without a word."""
   if given.get('process_id') != 0:
     return
   port = given['coordinator_address'].rpartition(':')[2]
@@ -115,25 +102,9 @@ def _expect_free_port(given):
         taken.bind((anywhere, int(port)))
       return
     except (OSError, ValueError, OverflowError) as error:
-      # Any other error: the machine does without this family.
+      # Any other error means that the machine lacks this address family.
       if getattr(error, 'errno', errno.EADDRINUSE) == errno.EADDRINUSE:
         raise errors.UserError(
           f'expected a free port in {VARIABLES[0]}, found {port!r} ({error}); '
           'change it for all processes'
         ) from error
-
-
-def _say_if_aborted(words):
-  """Ends with a sentence where JAX aborts, which is when a process is lost.
-
-  Python's handlers run in the main thread, which then waits for a device; this
-  one runs where the abort is.
-  """
-
-  @ctypes.CFUNCTYPE(None, ctypes.c_int)
-  def handler(number):
-    os.write(2, f'error: {words}\n'.encode())
-    os._exit(1)
-
-  ctypes.CDLL(None).signal(signal.SIGABRT, handler)
-  _say_if_aborted.handler = handler  # must live as long as the process

@@ -1,7 +1,12 @@
 """What the processes of a run tell each other after each step.
 
-One small collective a step: who was asked to stop, and how long each kept the
-others waiting. A process alone does without.
+One small collective a step carries two numbers: was this process asked to stop,
+and for how long did it keep the others waiting. A single process skips it.
+
+JAX's own agreement to stop (`multihost_utils.reached_preemption_sync_point`,
+which Orbax uses too) cannot replace the first number: it knows SIGTERM alone,
+not Ctrl-C, and from `jax.distributed.initialize` on it swallows every SIGTERM,
+also while data is read, a step is compiled or a stage is evaluated.
 """
 
 import threading
@@ -14,14 +19,14 @@ from absl import logging
 
 from selfgait_jax.machine import processes, sharding
 
-STALL_SECONDS = 2.0  # by which one process is later than all others
+STALL_SECONDS = 2.0  # a process that is later than all others by more is named
 _BEAT = 0.25  # seconds
 
 
 class Team:
   """The processes that share a mesh."""
 
-  def __init__(self, mesh):
+  def __init__(self, mesh: jax.sharding.Mesh):
     self._alone = processes.count() == 1
     if self._alone:
       return
@@ -31,7 +36,7 @@ class Team:
     self._fetching, self._before = 0.0, None
 
   def timed(self, batches: Iterable) -> Iterator:
-    """The batches; how long each one took to come is remembered."""
+    """Passes on the batches and remembers how long the last one took."""
     if self._alone:
       yield from batches
       return
@@ -45,19 +50,24 @@ class Team:
       yield batch
 
   def agree(self, step: int, asked: bool, final: bool) -> bool:
-    """Was any process asked to stop? The same answer on every process.
+    """True, on every process alike, if any process was asked to stop.
 
-    To be called once a step. The answer is that of the step before, except on
-    CPU and at the final step: so no device waits for it.
+    Call it once a step. The answer is the one of the step before, so that no
+    device waits for it; on CPU and at the final step it is this step's.
+
+    Args:
+      step: updates done.
+      asked: was this process asked to stop?
+      final: is this the last step?
     """
     if self._alone:
       return asked
     late = max(self._fetching, self._pulse.longest_pause())
     mine = np.float32([asked, late])
-    told = self._gather(sharding.shard_local(mine, self._mesh))
+    gathered = self._gather(sharding.shard_local(mine, self._mesh))
     if final or jax.default_backend() == 'cpu':
-      self._before = jax.block_until_ready(told)
-    before, self._before = self._before, told
+      self._before = jax.block_until_ready(gathered)
+    before, self._before = self._before, gathered
     if before is None:
       return False
     asked, late = np.asarray(before).T
@@ -69,6 +79,7 @@ class Team:
       self._pulse.stop()
 
   def _report(self, step, late):
+    """Names the process that was later than all others, if it was by much."""
     by_process = dict(zip(self._owners, late, strict=True))
     *_, second, slowest = sorted(by_process, key=by_process.get)
     seconds = by_process[slowest] - by_process[second]
@@ -83,7 +94,7 @@ class Team:
 class _Pulse:
   """A thread that notices when the whole process stood still.
 
-  The main thread cannot: it waits for the devices, and with them for others.
+  The main thread cannot tell: it waits for the devices, and so for the others.
   """
 
   def __init__(self):
@@ -91,7 +102,7 @@ class _Pulse:
     threading.Thread(target=self._beat, daemon=True).start()
 
   def longest_pause(self) -> float:
-    """Seconds, of the pauses since the last call."""
+    """Seconds of the longest pause since the last call."""
     longest, self._longest = self._longest, 0.0
     return longest
 

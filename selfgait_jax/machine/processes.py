@@ -1,7 +1,7 @@
 """Several processes as one run: what they tell each other, and how they end.
 
-What they say here goes through JAX's coordination service (in process 0), not
-through the devices: it needs no step, and may take as long as it likes.
+Messages go through JAX's coordination service, which lives in process 0, not
+through the devices: they need no step and may take as long as they like.
 """
 
 import contextlib
@@ -18,33 +18,26 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
-from jax._src import distributed as runtime  # its client is not public
 
 from selfgait_jax import errors
-from selfgait_jax.machine import signals
+from selfgait_jax.machine import jax_private, signals
 
-# A process that has not been heard of for so long is lost, and the others end.
-# On CPU a killed one is noticed at once, by its closed connections.
+# After this many seconds without a heartbeat a process is lost and JAX ends the
+# others. On CPU a killed one is noticed at once, by its closed connections.
 SILENT_SECONDS = 100
-_DAY = 24 * 3600
-LEAVE_SECONDS = 5  # that one that fails waits for others that fail with it
+LEAVE_SECONDS = 5  # a process that fails waits this long for others that fail
 AGAIN = (
-  'start all of them again with the same command, which goes on from the last '
+  'start all of them again with the same command; it continues from the last '
   'complete checkpoint'
 )
-# How JAX, Gloo and NCCL say that it was another process that failed.
+_DAY = 24 * 3600
+# How JAX, Gloo and NCCL say that another process failed.
 _LOST = 'gloo|nccl|unavailable|deadline_exceeded|coordination|heartbeat'
-_messages = itertools.count()  # each has a key of its own, the same everywhere
+_messages = itertools.count()  # numbers the messages alike on every process
 
-
-def index() -> int:
-  """Number of this process; does not start JAX."""
-  return runtime.global_state.process_id
-
-
-def count() -> int:
-  """Processes of the run; does not start JAX."""
-  return runtime.global_state.num_processes
+# These two do not start JAX's devices, as `jax.process_index` would.
+index = jax_private.process_id
+count = jax_private.process_count
 
 
 def is_first() -> bool:
@@ -52,14 +45,22 @@ def is_first() -> bool:
   return index() == 0
 
 
+def name() -> str:
+  """'process 1: ', to begin its messages with; '' for process 0."""
+  return f'process {index()}: ' if index() else ''
+
+
 def wait() -> None:
-  """Returns when every process is here, however long that takes."""
+  """Returns when every process has called it, however long that takes."""
   if count() > 1:
     _client().wait_at_barrier(f'wait/{next(_messages)}', _DAY * 1000)
 
 
-def share(value) -> list:
-  """What each process gave, JSON, in the order of their numbers."""
+def share(value: Any) -> list:
+  """The `value` of every process, in the order of their numbers.
+
+  All processes must call it together; `value` must survive JSON.
+  """
   if count() == 1:
     return [value]
   folder = f'share/{next(_messages)}/'
@@ -73,9 +74,10 @@ def share(value) -> list:
 
 
 def from_first(make: Callable[[], Any]) -> Any:
-  """What `make()` returns on process 0, JSON, on every process.
+  """Calls `make` on process 0 and returns its result on every process.
 
-  A UserError there is raised everywhere.
+  All processes must call it together; the result must survive JSON. A UserError
+  is raised on every process.
   """
   if count() == 1:
     return make()
@@ -94,8 +96,8 @@ def from_first(make: Callable[[], Any]) -> Any:
   return message['value']
 
 
-def expect_same(what: str, value) -> None:
-  """Raises UserError, everywhere, unless all processes give one JSON value."""
+def expect_same(what: str, value: Any) -> None:
+  """Raises UserError on every process unless all give the same JSON value."""
   found = share(value)
   others = [number for number, other in enumerate(found) if other != found[0]]
   if others:
@@ -108,12 +110,12 @@ def expect_same(what: str, value) -> None:
 
 @functools.cache
 def hosts() -> tuple[str, ...]:
-  """The machine of each process; all must ask together for the first time."""
+  """Host name of each process; the first call must be made by all together."""
   return tuple(share(socket.gethostname()))
 
 
 def leave() -> None:
-  """The good end: nobody goes before all are done."""
+  """Waits for all processes, then shuts JAX's coordination service down."""
   if count() > 1:
     with fail_together(()):
       wait()
@@ -122,10 +124,11 @@ def leave() -> None:
 
 @contextlib.contextmanager
 def fail_together(passing: type[Exception] | tuple[()]):
-  """Ends the process where the block raises, before any clean-up waits.
+  """Ends the process at once if the block raises.
 
-  Clean-up waits for the others, who may be gone or at work. Without effect on
-  a process alone and on `passing`, which all raise at once.
+  Exit handlers would wait for the other processes, which may be lost or busy.
+  A single process just raises, and so do the errors of the types `passing`,
+  which all processes raise together.
   """
   try:
     yield
@@ -145,13 +148,13 @@ def fail(error: BaseException) -> NoReturn:
   _tell(words, wait=is_first() or not lost)
   sys.stderr.write(f'error: {name()}{words}\n')
   sys.stderr.flush()
-  os._exit(1)  # no exit handler of JAX or Orbax, which would wait
+  os._exit(1)  # skips the exit handlers of JAX and Orbax, which would wait
 
 
 def stop(words: str, status: int) -> NoReturn:
-  """The end of a process that was asked to; from any thread."""
+  """Ends a process that was asked to stop; can be called from any thread."""
   signals.say(name() + words)
-  # As a thread: process 0 may be stopped, too, and not answer.
+  # In a thread: process 0 may have been stopped as well and never answer.
   telling = threading.Thread(target=_tell, args=(words, True), daemon=True)
   telling.start()
   telling.join(LEAVE_SECONDS)
@@ -159,10 +162,11 @@ def stop(words: str, status: int) -> NoReturn:
 
 
 def _tell(words, wait):
+  """Leaves `words` for the others to repeat; they may be gone."""
   with contextlib.suppress(Exception):
     _client().key_value_set('failed', f'process {index()}: {words}')
   if wait:
-    # Others that end, too, must not lose process 0 before they could say so.
+    # Keeps process 0 alive until the others that fail have read and spoken.
     with contextlib.suppress(Exception):
       _client().wait_at_barrier('failed', LEAVE_SECONDS * 1000)
 
@@ -176,7 +180,7 @@ def _is_lost(error):
 def _lost_words(error):
   try:
     found = _client().key_value_try_get('failed')
-  except Exception:  # none failed with words, or process 0 is the lost one
+  except Exception:  # it left no words, or process 0 is the lost one
     found = errors.first_line(error)
   return (
     f'expected all {count()} processes to go on, found one that ended '
@@ -184,10 +188,5 @@ def _lost_words(error):
   )
 
 
-def name() -> str:
-  """'process 1: ', before what it says; process 0 says it plainly."""
-  return f'process {index()}: ' if index() else ''
-
-
 def _client():
-  return runtime.global_state.client
+  return jax_private.coordination_client()

@@ -1,65 +1,27 @@
 """The mesh, its two shardings, and the one place that compiles the steps."""
 
-import math
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from selfgait_jax import errors
-from selfgait_jax.machine import processes
 
 HELD_SHARE = 0.5  # of free memory; the rest is for the step
 
 
-def use_all_cores(batches: Iterable[int] = ()) -> None:
-  """One CPU device a core, to be called before JAX starts.
-
-  XLA runs a convolution's gradient better on two devices of one core each than
-  on one device of two (`scripts/benchmark.py step`). The processes of a machine
-  share its cores, and all processes have equally many devices. A number given
-  in XLA_FLAGS or JAX_NUM_CPU_DEVICES stays. Without effect on the choice of a
-  GPU or TPU.
-
-  Args:
-    batches: sizes that the devices must share equally; there are so many
-      devices as that allows.
-  """
-  told = zip(processes.hosts(), processes.share(cores()), strict=True)
-  places = [{(host, core) for core in mine} for host, mine in told]
-  # A process's part of the cores that it may use with others; the smallest is
-  # everybody's.
-  share = min(
-    len(mine) // sum(not mine.isdisjoint(other) for other in places)
-    for mine in places
-  )
-  flags = os.environ.get('XLA_FLAGS', '')
-  given = 'xla_force_host_platform_device_count' in flags
-  if not given and 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    common = math.gcd(*batches)
-    fits = [n for n in range(1, share + 1) if common % (n * len(places)) == 0]
-    jax.config.update('jax_num_cpu_devices', max(fits, default=1))
-
-
-def cores() -> list[int]:
-  """Numbers of the cores that this process may use."""
-  if hasattr(os, 'sched_getaffinity'):  # Linux alone
-    return sorted(os.sched_getaffinity(0))
-  return list(range(os.cpu_count() or 1))
-
-
-def make_mesh(devices=None) -> jax.sharding.Mesh:
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
   """All devices of all processes along one axis, `data`.
 
-  Raises UserError if the processes, whose parts of a batch are equal, have not
-  equally many of them.
+  Raises UserError unless all processes have the same number of devices, as
+  their parts of a batch are equal.
   """
   if devices is None:
-    # A process's devices side by side, so that its part is one slice.
+    # In order of the processes, so that each one's part is one slice.
     by_process = lambda device: (device.process_index, device.id)
     devices = sorted(jax.devices(), key=by_process)
   if jax.local_device_count() * jax.process_count() != jax.device_count():
@@ -69,22 +31,31 @@ def make_mesh(devices=None) -> jax.sharding.Mesh:
       f'process {jax.process_index()}; change JAX_NUM_CPU_DEVICES, XLA_FLAGS '
       'or the devices that each may see'
     )
-  # Auto: the explicit default mode rejects the strip reshapes of the models.
-  return jax.sharding.Mesh(
-    np.array(devices), ('data',), axis_types=(AxisType.Auto,)
-  )
+  # The default, Explicit, rejects the reshapes of the models' strips.
+  return Mesh(np.array(devices), ('data',), axis_types=(AxisType.Auto,))
 
 
-def replicated(mesh) -> NamedSharding:
+def replicated(mesh: Mesh) -> NamedSharding:
+  """Whole on every device."""
   return NamedSharding(mesh, PartitionSpec())
 
 
-def batch_sharded(mesh) -> NamedSharding:
+def batch_sharded(mesh: Mesh) -> NamedSharding:
+  """Split along the first axis."""
   return NamedSharding(mesh, PartitionSpec('data'))
 
 
-def check_batch(batch: int, mesh, key: str, microbatches: int = 1) -> None:
-  """Raises UserError if the devices cannot share a batch's parts equally."""
+def check_batch(
+  batch: int, mesh: Mesh, key: str, microbatches: int = 1
+) -> None:
+  """Raises UserError if the devices cannot share a batch's parts equally.
+
+  Args:
+    batch: clips of the global batch.
+    mesh: all devices.
+    key: the setting to name in the error.
+    microbatches: parts that the batch is cut into.
+  """
   if batch % (mesh.size * microbatches):
     parts = f' times {microbatches} microbatches' if microbatches > 1 else ''
     raise errors.UserError(
@@ -93,19 +64,19 @@ def check_batch(batch: int, mesh, key: str, microbatches: int = 1) -> None:
     )
 
 
-def shard_batch(batch, mesh):
-  """This host's NumPy arrays -> global arrays split along their first axis."""
+def shard_batch(batch: Any, mesh: Mesh) -> Any:
+  """A tree of this host's NumPy arrays -> global arrays, split by batch."""
   sharding = batch_sharded(mesh)
   place = lambda x: jax.make_array_from_process_local_data(sharding, x)
   return jax.tree.map(place, batch)
 
 
-def hold(arrays, mesh):
-  """NumPy arrays, the same on every host -> whole in every device's memory.
+def hold(arrays: Any, mesh: Mesh) -> Any:
+  """Puts NumPy arrays, the same on every host, whole into every device.
 
   Raises:
-    errors.UserError: they would take more than `HELD_SHARE` of what is free;
-      a CPU does not say how much that is.
+    errors.UserError: they would take more than `HELD_SHARE` of the memory that
+      is free; on a CPU, which does not say how much that is, never.
   """
   size = sum(array.nbytes for array in jax.tree.leaves(arrays)) / 1e9
   for device in mesh.local_devices:
@@ -122,17 +93,17 @@ def hold(arrays, mesh):
   return replicate(arrays, mesh)
 
 
-def shard_local(values: np.ndarray, mesh) -> jax.Array:
-  """Each process's values, [N] -> [devices, N], a row a device."""
+def shard_local(values: np.ndarray, mesh: Mesh) -> jax.Array:
+  """Values of each process, [N] -> [devices, N], one row for each device."""
   rows = np.tile(values, (len(mesh.local_devices), 1))
   return shard_batch(rows, mesh)
 
 
-def replicate(tree, mesh):
-  """The whole tree, which all processes have alike, on every device."""
+def replicate(tree: Any, mesh: Mesh) -> Any:
+  """Puts a tree that is the same in all processes whole on every device."""
   if jax.process_count() == 1:
     return jax.device_put(tree, replicated(mesh))
-  # `device_put` would compare the processes' values, a collective a tensor.
+  # `device_put` would compare the values of all processes, tensor by tensor.
   same = replicated(mesh)
   place = lambda x: jax.make_array_from_process_local_data(same, np.asarray(x))
   return jax.tree.map(
@@ -140,17 +111,21 @@ def replicate(tree, mesh):
   )
 
 
-def keep_pace(newest, before) -> None:
-  """Waits for the step before: no device is ever idle, no queue ever long.
+def keep_pace(newest: Any, before: Any) -> None:
+  """Keeps at most one step queued: waits for the step before the newest.
 
-  On CPU for the newest: steps queued over several devices may wait for each
-  other for ever.
+  On CPU it waits for the newest: there, steps queued over several devices can
+  deadlock.
+
+  Args:
+    newest: what the newest step returns.
+    before: what the step before it returned; None at first.
   """
   jax.block_until_ready(newest if jax.default_backend() == 'cpu' else before)
 
 
 def gather(array: jax.Array) -> np.ndarray:
-  """A global array on every host."""
+  """A global array as a NumPy array on every host."""
   if jax.process_count() == 1:
     return np.asarray(array)
   return multihost_utils.process_allgather(array, tiled=True)
@@ -174,14 +149,17 @@ def compile_step(step: Callable, mesh: jax.sharding.Mesh, feed=None):
   )
 
 
-def compile_embed(step, mesh):
-  """(variables, frames, mask) -> outputs, split like the batch."""
+def compile_embed(step, mesh: Mesh):
+  """Compiles (variables, frames, mask) -> outputs, all split by batch.
+
+  The variables are whole on every device.
+  """
   same, split = replicated(mesh), batch_sharded(mesh)
   return jax.jit(step, in_shardings=(same, split, split), out_shardings=split)
 
 
-def compile_gather(mesh):
-  """[devices, N], a row a device -> the same on every device."""
+def compile_gather(mesh: Mesh):
+  """Compiles [devices, N], one row for each device -> whole on every device."""
   return jax.jit(
     lambda x: x,
     in_shardings=batch_sharded(mesh),

@@ -1,4 +1,6 @@
-"""Imports TensorFlow, which then leaves the GPUs and their memory to JAX."""
+"""Imports TensorFlow, which leaves the GPUs and their memory to JAX."""
+
+import os
 
 from selfgait_jax import errors
 
@@ -10,6 +12,10 @@ def import_tensorflow(purpose: str, remedy: str):
     purpose: what needs it, for the error's sentence.
     remedy: what to do where it cannot be installed.
   """
+  # TensorFlow only reads data and writes events; silence what it says of the
+  # devices. Both variables must be set before it is imported.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
   try:
     import tensorflow as tf
   except ImportError as error:

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import logging as python_logging
 import os
 import pathlib
 import time
@@ -14,7 +13,7 @@ import jax
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.machine import files, processes, progress
+from selfgait_jax.machine import files, processes
 from selfgait_jax.run import identity
 
 SEEN_SECONDS = 60  # that a network file system may take to show a file
@@ -114,39 +113,3 @@ def record(config, workdir: pathlib.Path) -> None:
     config.stages, workdir, jax.device_count(), jax.devices()[0].device_kind,
     processes.count(), facts['config_hash'], config.seed,
   )  # fmt: skip
-
-
-def log_plainly() -> None:
-  """The program's own lines, with the time since its start."""
-  logging.set_verbosity(logging.INFO)
-  handler = logging.get_absl_handler()
-  handler.setFormatter(ElapsedFormatter())
-  handler.addFilter(quiet)
-
-
-def quiet(record: python_logging.LogRecord) -> bool:
-  """False for what would bury the progress lines.
-
-  That is the chatter of libraries (Orbax logs, in several threads, what it
-  raises besides) and what process 0 says already.
-  """
-  small = record.levelno <= python_logging.INFO
-  if small and (not processes.is_first() or 'jax/_src' in record.pathname):
-    return False
-  return not any(name in record.pathname for name in ('orbax', 'asyncio'))
-
-
-class ElapsedFormatter(python_logging.Formatter):
-  """'0:01:30 text': time since the start, warnings marked."""
-
-  def __init__(self):
-    super().__init__()
-    self._start = time.time()
-
-  def format(self, record):
-    text = f'{progress.clock(record.created - self._start)} '
-    if record.levelno > python_logging.INFO:
-      text += f'{record.levelname}: '
-    if not processes.is_first():
-      text += f'process {processes.index()}: '
-    return text + record.getMessage()

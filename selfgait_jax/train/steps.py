@@ -1,9 +1,9 @@
-"""One pure function an objective: (state, batch) -> (state, metrics, outputs).
+"""The training steps: (task, state, batch) -> (state, metrics, embeddings).
 
-No sharding and no jit in here; `train.py` binds the keyword arguments. Clips
-arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device.
-`outputs` are the embeddings of the (first) clips, float32 [B, P, D], for the
-health signals.
+Both are pure functions, without jit or sharding; loop.py compiles them. Clips
+arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device. The
+embeddings, float32 [B, P, D], are those of the first clips and serve the health
+signals.
 """
 
 import jax
@@ -16,14 +16,28 @@ from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train.state import TrainState
 from selfgait_jax.train.task import Task
 
+Array = jax.Array
 
-def pretrain_step(task: Task, state: TrainState, batch: dict):
-  """Label-free: the online network predicts the target's view of each clip.
 
-  BYOL (arXiv:2006.07733) as SelfGait uses it: symmetric over two views, the
-  target an exponential moving average. `predictive` follows the paper's
-  framework figure: a clip without its last frame predicts the last frame. A
-  network without a target is its own, as in SimSiam and GaitSSB (OpenGait).
+def pretrain_step(
+  task: Task, state: TrainState, batch: dict[str, Array]
+) -> tuple[TrainState, dict[str, Array], Array]:
+  """A label-free step: the online network predicts the output of the target.
+
+  This is BYOL (arXiv:2006.07733) as in SelfGait: each of two views predicts the
+  other, and the target network is a moving average of the online network. With
+  the objectives `predictive` and `joint` the online network sees all frames of
+  a clip but the last, and the target only the last (the framework figure of the
+  SelfGait paper). Networks without a target compare with their own outputs, as
+  in SimSiam and GaitSSB (OpenGait).
+
+  Args:
+    task: what the stage learns with.
+    state: before the step.
+    batch: `clip_1` and, if the views are different clips, `clip_2`.
+
+  Returns:
+    The next state, scalar metrics, and the embeddings of `clip_1`.
   """
   first, second = batch['clip_1'], batch.get('clip_2', batch['clip_1'])
   config, stage, model = task.config, task.stage, task.model
@@ -56,17 +70,26 @@ def pretrain_step(task: Task, state: TrainState, batch: dict):
   return _update(task, state, forward, loss_fn, model.labelled_modules)
 
 
-def supervised_step(task: Task, state: TrainState, batch: dict):
-  """Triplet or consistency loss, cross-entropy, or both, on labelled clips.
+def supervised_step(
+  task: Task, state: TrainState, batch: dict[str, Array]
+) -> tuple[TrainState, dict[str, Array], Array]:
+  """A labelled step: triplet or consistency loss, cross-entropy, or both.
 
-  Modules of the label-free objectives rest. A batch of clips of unequal length
-  has a `mask`; what is False in it does not count, batch statistics included.
+  Modules that only label-free objectives train do not change.
+
+  Args:
+    task: what the stage learns with.
+    state: before the step.
+    batch: `clip`; `label`, int32 [B]; for clips of unequal length `mask`, bool
+      [B, T], False for padding, which no loss or batch statistic sees.
+
+  Returns:
+    The next state, scalar metrics, and the embeddings of the clips.
   """
   config, stage = task.config, task.stage
   clips = _augment(batch['clip'], _step_key(config, state.step), config)
-  joint = stage.objective == 'joint'
-  if config.reference.frame_split and joint and predicts(stage):
-    clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
+  if config.reference.frame_split and stage.objective == 'joint':
+    clips = clips[:, -2:-1]  # SelfGait's labelled steps see this frame only.
 
   def loss_fn(out):
     loss, metrics = _label_loss(out, batch['label'], stage)
@@ -86,21 +109,18 @@ def supervised_step(task: Task, state: TrainState, batch: dict):
 
 
 def predicts(stage) -> bool:
-  """True if the last frame is predicted from the others."""
-  joint = stage.objective == 'joint'
-  return (stage.joint_with if joint else stage.objective) == 'predictive'
+  """True if label-free steps predict the last frame from the others."""
+  return stage.objective in ('predictive', 'joint')
 
 
 def _update(task, state, forward, loss_fn, resting):
-  """One update of all modules except the `resting` ones.
-
-  The running statistics of resting modules do not change either.
+  """Updates all modules, with their running statistics, but the `resting` ones.
 
   Args:
-    task: for the optimiser and the momentum of the target network.
+    task: for the optimizer and the momentum of the target network.
     state: before the update.
-    forward: variables -> (outputs of the network, new statistics).
-    loss_fn: outputs -> (loss, metrics, [B, P, D] for the health signals).
+    forward: variables -> (outputs of the network, new running statistics).
+    loss_fn: outputs -> (loss, metrics, embeddings [B, P, D]).
     resting: names of top-level modules.
   """
   moving = {n: p for n, p in state.params.items() if n not in resting}
@@ -111,10 +131,10 @@ def _update(task, state, forward, loss_fn, resting):
       'batch_stats': state.batch_stats,
     }
     out, updates = forward(variables)
-    loss, metrics, shown = loss_fn(out)
-    return loss, (metrics, shown, updates.get('batch_stats', {}))
+    loss, metrics, embeddings = loss_fn(out)
+    return loss, (metrics, embeddings, updates.get('batch_stats', {}))
 
-  (loss, (metrics, shown, stats)), grads = jax.value_and_grad(
+  (loss, (metrics, embeddings, stats)), grads = jax.value_and_grad(
     loss_of, has_aux=True
   )(moving)
   params, opt_state = task.optimizer.update(
@@ -135,11 +155,11 @@ def _update(task, state, forward, loss_fn, resting):
   )
   if state.target_params:
     state, metrics['target_momentum'] = _move_target(state, task.stage)
-  return state, metrics, shown
+  return state, metrics, embeddings
 
 
 def _label_loss(out, labels, stage):
-  """The weighted losses of a labelled batch."""
+  """(weighted sum of the losses, metrics) of a labelled batch."""
   total, metrics = 0.0, {}
   if stage.triplet_weight:
     inputs = out['embedding'], labels, stage.margin
@@ -162,7 +182,7 @@ def _label_loss(out, labels, stage):
 
 
 def _view_loss(out, target, config, stage):
-  """The label-free losses of both directions, summed."""
+  """(weighted sum of the losses of both directions, metrics)."""
   total, metrics = 0.0, {}
   for here, there in ((0, 1), (1, 0)):
     prediction = out['prediction'][:, here]
@@ -181,7 +201,7 @@ def _view_loss(out, target, config, stage):
         stage.infonce_smoothing,
       )
       metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
-      accuracy = extra['accuracy'] / 2  # a mean over the directions
+      accuracy = extra['accuracy'] / 2  # mean of the two directions
       metrics['infonce_accuracy'] = (
         metrics.get('infonce_accuracy', 0) + accuracy
       )
@@ -190,18 +210,18 @@ def _view_loss(out, target, config, stage):
 
 
 def _split_frames(views, config, stage):
-  """What the online and what the target branch sees of [B, V, T, H, W]."""
+  """The frames of [B, V, T, H, W] for the online and for the target branch."""
   if not predicts(stage):
     return views, views
   if config.reference.frame_split:
-    # Its three lists are one: all hold the last frame but one.
+    # SelfGait uses one list for both, which ends with the last frame but one.
     return views[:, :, -2:-1], views[:, :, -2:-1]
   return views[:, :, :-1], views[:, :, -1:]
 
 
 def _move_target(state, stage):
   """target <- m * target + (1 - m) * online, parameters only, in float32."""
-  # `step` has been counted already: the rate is that of the finished update.
+  # `state.step` already counts this update.
   momentum = optimizers.target_momentum(stage, state.step - 1)
   online = {name: state.params[name] for name in state.target_params}
   target = optax.incremental_update(online, state.target_params, 1 - momentum)
@@ -219,5 +239,5 @@ def _augment(clips, key, config):
 
 
 def _step_key(config, step):
-  """Randomness is a function of (seed, step): nothing to save, exact resume."""
+  """A key from the seed and the step, so that a resumed run draws the same."""
   return jax.random.fold_in(jax.random.key(config.seed), step)

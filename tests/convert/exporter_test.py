@@ -1,8 +1,9 @@
-"""Checkpoints on their way back to PyTorch."""
+"""Export of checkpoints to the original PyTorch programs."""
 
 import jax
 import ml_collections
 import numpy as np
+import pytest
 import safetensors.numpy
 import state_dicts
 
@@ -33,22 +34,44 @@ def test_export_refuses_what_it_cannot_write(convert, make_file, tmp_path):
   assert convert(source, f'--to-torch={back}', '--overwrite')[0] == 0
 
 
-def test_what_the_original_has_not_is_left_out(convert, tmp_path):
+def test_modules_that_the_original_lacks_are_left_out(convert, tmp_path):
   _, section, _, _ = state_dicts.make('gaitbase')
   section |= {'classes': 0, 'projector_hidden': 8}
-  model = factory.make_model(ml_collections.ConfigDict(section))
-  shapes = factory.variable_shapes(model, 44)
-  variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
-  (tmp_path / 'checkpoints').mkdir()
-  manifest = manifests.describe(section, {}) | {'step': 4}
-  folder.write(tmp_path / 'checkpoints', 4, manifest, variables=variables)
+  _write_ones(tmp_path, section)
   back = tmp_path / 'back.safetensors'
   status, out, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
   assert status == 0, err
-  assert 'left out, since the original has none: projector' in out
-  assert 'without a classifier' in out
+  assert 'the original has no such module: projector' in out
+  assert 'no classifier; the original' in out
   starts = {key.split('.')[0] for key in safetensors.numpy.load_file(back)}
   assert starts == {'Backbone', 'FCs'}
+
+
+@pytest.mark.parametrize(
+  'settings, words',
+  [
+    ({'embedding_dim': 6}, 'expected model.embedding_dim=4 as in OpenGait'),
+    ({'bins': (8,)}, 'expected model.bins=[16] as in OpenGait'),
+  ],
+)
+def test_a_deepgaitv2_of_other_sizes_is_refused(
+  convert, tmp_path, settings, words
+):
+  section = state_dicts.make('deepgaitv2_2d')[1] | settings
+  _write_ones(tmp_path, section)
+  back = tmp_path / 'back.safetensors'
+  status, _, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
+  assert status == 1 and words in err and not back.exists()
+
+
+def _write_ones(directory, section):
+  """A checkpoint of the network, all of its numbers 1."""
+  model = factory.make_model(ml_collections.ConfigDict(section))
+  shapes = factory.variable_shapes(model, 44)
+  variables = jax.tree.map(lambda x: np.ones(x.shape, x.dtype), shapes)
+  (directory / 'checkpoints').mkdir()
+  manifest = manifests.describe(section, {}) | {'step': 4}
+  folder.write(directory / 'checkpoints', 4, manifest, variables=variables)
 
 
 def test_a_gaitset_goes_back_to_either_program(convert, make_file, tmp_path):
@@ -58,7 +81,7 @@ def test_a_gaitset_goes_back_to_either_program(convert, make_file, tmp_path):
   arguments = f'--input={tmp_path / "out"}', f'--to-torch={back}'
   assert convert(*arguments, '--model=gaitset_original')[0] == 0
   parts = safetensors.numpy.load_file(back)['module.fc_bin.0']
-  # Theirs begin with the coarsest level: the whole of either branch.
+  # Their first two parts are the coarsest level, one for each branch.
   np.testing.assert_array_equal(parts[0], tensors['Head.fc_bin'][6])
   np.testing.assert_array_equal(parts[1], tensors['Head.fc_bin'][13])
 

@@ -1,4 +1,4 @@
-"""The folder of a conversion: nothing lost, nothing half written."""
+"""The folder of an import: nothing lost and nothing left half-written."""
 
 import os
 import subprocess
@@ -10,12 +10,13 @@ import small_run
 
 from selfgait_jax import errors
 from selfgait_jax.convert import folder
+from selfgait_jax.machine import files
 from selfgait_jax.run import checkpointing, manifests
 
 SCRIPT = small_run.ROOT / 'scripts' / 'convert_checkpoint.py'
 
 
-def test_what_is_in_the_way_is_kept(convert, make_file, tmp_path):
+def test_existing_files_are_kept(convert, make_file, tmp_path):
   *_, given = make_file('gaitset')
   out = tmp_path / 'out'
   out.mkdir()
@@ -66,18 +67,18 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     status, _, err = convert(*given, '--iteration=2', '--overwrite')
   assert status == 1 and 'No space left' in err
   assert [p.name for p in (tmp_path / 'out/checkpoints').iterdir()] == ['1']
-  usage = folder.shutil.disk_usage(tmp_path)._replace(free=10)
-  monkeypatch.setattr(folder.shutil, 'disk_usage', lambda _: usage)
+  usage = files.shutil.disk_usage(tmp_path)._replace(free=10)
+  monkeypatch.setattr(files.shutil, 'disk_usage', lambda _: usage)
   given[1] = f'--output={tmp_path / "new/out"}'
   status, _, err = convert(*given)
-  assert status == 1 and 'free of' in err and not (tmp_path / 'new').exists()
+  assert status == 1 and 'MB free' in err and not (tmp_path / 'new').exists()
 
 
 def test_a_kill_leaves_nothing_that_passes_for_a_checkpoint(
   convert, make_file, tmp_path
 ):
   *_, given = make_file('gaitset')
-  # The power fails just before the finished folder gets its name.
+  # The process dies just before the finished folder gets its name.
   program = (
     'import os, runpy, sys; main = runpy.run_path(sys.argv[1])["main"];'
     'from selfgait_jax.convert import folder;'

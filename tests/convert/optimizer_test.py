@@ -1,9 +1,8 @@
-"""Training goes on from an imported optimiser, or says why not."""
+"""Training resumes with an imported optimiser, or says why it cannot."""
 
-import jax
-import ml_collections
 import numpy as np
 import pytest
+import resumed_stage
 import state_dicts
 
 from configs import default
@@ -16,11 +15,6 @@ from selfgait_jax.convert import (
   sections,
   weight_files,
 )
-from selfgait_jax.machine import sharding
-from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, manifests
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 
 
 def test_parameters_are_numbered_as_the_release_numbers_them():
@@ -43,7 +37,7 @@ def _selfgait_rules():
 
 
 def _buffers(rules, tensors, names, idle=()):
-  """A state dict of the optimiser; `idle` parameters never had a gradient."""
+  """A state dict of the optimiser; `idle` parameters have no buffers."""
   rng = np.random.default_rng(0)
   parameters = optimizer.optimised(rules)
   state = {
@@ -58,7 +52,7 @@ def _buffers(rules, tensors, names, idle=()):
 
 
 def _import(monkeypatch, output, content, optimizer_state, case, **options):
-  """Imports arrays as if they had been read from a file."""
+  """Imports arrays as if they came from a file."""
   kind, _, _, tensors = content
   found = weight_files.Checkpoint(tensors, optimizer_state, 12, 'f' * 64)
   monkeypatch.setattr(weight_files, 'read', lambda path: found)
@@ -66,32 +60,6 @@ def _import(monkeypatch, output, content, optimizer_state, case, **options):
   return importer.import_checkpoint(
     'model_12.pth', output, settings=settings, **options
   )
-
-
-def _stage(section, name, **settings):
-  """(config, state as it is before the first step) of a training stage."""
-  config = default.get_config()
-  config.model = ml_collections.ConfigDict(section)
-  config[name].update(settings)
-  model = factory.make_model(config.model)
-  variables = factory.variable_shapes(model, 44)
-  targets = model.target_modules if name == 'pretrain' else ()
-  like = jax.eval_shape(
-    lambda v: states.create_state(
-      v, optimizers.make_optimizer(config[name]), targets
-    ),
-    variables,
-  )
-  return config, like
-
-
-def _restore(config, like, directory):
-  manifest = manifests.make_manifest(config, directory.name)
-  checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
-  try:
-    return checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
-  finally:
-    checkpoints.close()
 
 
 @pytest.mark.parametrize(
@@ -116,8 +84,7 @@ def test_training_goes_on_from_an_imported_optimiser(
       buffers['step'] = np.float32(12)
   directory = tmp_path / stage
   _import(monkeypatch, directory, content, saved, case, with_optimizer=True)
-  config, like = _stage(section, stage, optimizer=name)
-  state = _restore(config, like, directory)
+  state, _ = resumed_stage.resume(section, directory, optimizer=name)
   assert int(state.step) == 12
   expected = conversion.to_variables(tensors, rules)
   state_dicts.assert_same(state.params, expected['params'])
@@ -144,7 +111,7 @@ def test_training_goes_on_from_an_imported_optimiser(
   if name == 'adam':
     assert {int(inner(module).count) for module in state.params} == {12}
 
-  # And back: what was idle has a buffer of zeros now.
+  # The export gives the idle parameter a buffer of zeros.
   written = {}
   monkeypatch.setattr(
     weight_files,
@@ -166,9 +133,8 @@ def test_without_its_optimiser_training_does_not_go_on(monkeypatch, tmp_path):
   content = state_dicts.make('selfgait')
   directory = tmp_path / 'pretrain'
   _import(monkeypatch, directory, content, {}, 'selfgait')
-  config, like = _stage(content[1], 'pretrain')
   with pytest.raises(errors.UserError, match='imported without its optimiser'):
-    _restore(config, like, directory)
+    resumed_stage.resume(content[1], directory)
 
 
 def _no_group(saved):
@@ -177,6 +143,18 @@ def _no_group(saved):
 
 def _two_groups(saved):
   saved['param_groups'] *= 2
+
+
+def _no_parameters(saved):
+  del saved['param_groups'][0]['params']
+
+
+def _a_list(saved):
+  saved['state'] = list(saved['state'].values())
+
+
+def _a_number(saved):
+  saved['state'][1]['momentum_buffer'] = 3.0
 
 
 def _one_more(saved):
@@ -188,7 +166,17 @@ def _other_shape(saved):
 
 
 @pytest.mark.parametrize(
-  'change', [dict.clear, _no_group, _two_groups, _one_more, _other_shape]
+  'change',
+  [
+    dict.clear,
+    _no_group,
+    _two_groups,
+    _no_parameters,
+    _a_list,
+    _a_number,
+    _one_more,
+    _other_shape,
+  ],
 )
 def test_the_state_of_another_optimiser_is_refused(
   monkeypatch, tmp_path, change
@@ -206,3 +194,37 @@ def test_the_state_of_another_optimiser_is_refused(
       with_optimizer=True,
     )
   assert not (tmp_path / 'a').exists()
+
+
+@pytest.mark.parametrize(
+  'name, value, words',
+  [
+    ('exp_avg', np.nan, 'exp_avg of set_block1'),
+    ('exp_avg_sq', -1, 'exp_avg_sq of set_block1'),
+    ('step', -5, 'number of updates of set_block1'),
+    ('step', np.nan, 'number of updates of set_block1'),
+    ('step', 2**40, 'number of updates of set_block1'),
+  ],
+)
+def test_impossible_buffers_are_refused(
+  tmp_path, monkeypatch, name, value, words
+):
+  content = state_dicts.make('gaitset')
+  saved = _buffers(content[2], content[3], ['exp_avg', 'exp_avg_sq'])
+  saved['param_groups'][0]['betas'] = [0.9, 0.999]
+  for buffers in saved['state'].values():
+    buffers['step'] = np.float32(3)
+  buffers = saved['state'][0]
+  if name == 'step':
+    buffers['step'] = np.float64(value)
+  else:
+    buffers[name].flat[-1] = value
+  with pytest.raises(errors.UserError, match=words):
+    _import(
+      monkeypatch,
+      tmp_path / 'a',
+      content,
+      saved,
+      'gaitset',
+      with_optimizer=True,
+    )

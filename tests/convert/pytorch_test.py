@@ -1,25 +1,20 @@
-"""The command against PyTorch itself: its containers and its optimisers.
+"""The command against PyTorch itself: its modules and its optimisers.
 
-Skipped where torch is not installed, as in the environment of the other tests.
+Skipped unless torch is installed.
 """
 
 import collections
 import runpy
 
 import jax
-import ml_collections
 import numpy as np
 import pytest
+import resumed_stage
 import small_run
 import state_dicts
 
-from configs import default
 from selfgait_jax.convert import conversion, optimizer
-from selfgait_jax.machine import sharding
-from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, manifests
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
+from selfgait_jax.run import checkpointing
 
 torch = pytest.importorskip('torch')
 nn = torch.nn
@@ -41,7 +36,7 @@ def test_the_originals_containers_load_it_strictly(tmp_path, case):
   variables, _ = checkpointing.load_variables(str(tmp_path / 'out'))
   expected = conversion.to_variables(tensors, rules)
   for name in ('params', 'batch_stats'):
-    _assert_close(variables[name], expected.get(name, {}), 0)
+    state_dicts.assert_same(variables[name], expected.get(name, {}))
   _convert(f'--input={tmp_path / "out"}', f'--to-torch={tmp_path / "back.pt"}')
   again = torch.load(tmp_path / 'back.pt', weights_only=True)
   fresh = _containers(kind, state_dicts.make(case, seed=1)[-1])
@@ -62,7 +57,7 @@ def test_the_originals_containers_load_it_strictly(tmp_path, case):
   ),
 )
 def test_a_training_goes_on_here_and_there(tmp_path, case):
-  """Two updates by PyTorch, the file over, a third by either: the same."""
+  """After two updates in PyTorch, a third gives the same here and there."""
   kind, section, rules, tensors = state_dicts.make(case)
   adam = kind == 'gaitset'
   modules = _containers(kind, tensors)
@@ -79,14 +74,20 @@ def test_a_training_goes_on_here_and_there(tmp_path, case):
   )
   _convert(f'--input={stage}', f'--to-torch={tmp_path / "back.pt"}')
 
-  state, update = _restored(section, stage, adam)
+  state, ours = resumed_stage.resume(
+    section,
+    stage,
+    optimizer='adam' if adam else 'sgd',
+    learning_rate=RATE,
+    weight_decay=DECAY,
+  )
   assert int(state.step) == 2
   live = [rule for rule in optimizer.optimised(rules) if rule.path]
   gradients = {
     rule.key: _gradient(rule.key, tensors[rule.key].shape, 3) for rule in live
   }
   gradients = conversion.to_variables(gradients, live)['params']
-  found, _ = update(gradients, state.opt_state, state.params, state.step)
+  found, _ = ours.update(gradients, state.opt_state, state.params, state.step)
   _update(modules, trained, 3)
   expected = conversion.to_variables(_tensors(modules), rules)
   _assert_close(found, expected['params'], 1e-5)
@@ -106,9 +107,9 @@ def _convert(*arguments):
 
 
 def _containers(kind, tensors):
-  """{part: module} with the tensors of a state dict in their places.
+  """{part: module} that hold the tensors of a state dict.
 
-  One part, but for SelfGait, each of whose parts is a module of its own.
+  SelfGait's nine parts are a module each; other networks are one part, ''.
   """
   modules = {}
   for key, tensor in tensors.items():
@@ -128,7 +129,7 @@ def _containers(kind, tensors):
 
 
 def _wrapped(kind, module):
-  """As DataParallel wraps it, in the programs that use it."""
+  """Wraps the module like DataParallel, for the programs that use it."""
   if kind not in ('selfgait', 'gaitset_original'):
     return module
   outer = nn.Module()
@@ -153,7 +154,7 @@ def _update(modules, trained, step):
   for part, module in modules.items():
     for name, parameter in module.named_parameters():
       key = _key(part, name)
-      if key != 'online_network_state_dict.fc_bin':  # dead
+      if key != 'online_network_state_dict.fc_bin':  # not read
         gradient = _gradient(key, parameter.shape, step)
         parameter.grad = torch.tensor(gradient)
   trained.step()
@@ -165,7 +166,7 @@ def _gradient(key, shape, step):
 
 
 def _content(kind, modules, trained=None):
-  """What the program saves."""
+  """What the original program saves."""
   parts = {part: module.state_dict() for part, module in modules.items()}
   optimised = trained.state_dict() if trained else {}
   if kind == 'gaitset_original':
@@ -190,7 +191,7 @@ def _load(kind, modules, content):
 
 
 def _tensors(modules):
-  """{key: array}, the keys ours."""
+  """{key of the table: array}."""
   return {
     _key(part, name): tensor.numpy().copy()
     for part, module in modules.items()
@@ -203,29 +204,8 @@ def _key(part, name):
   return '.'.join(n for n in names if n not in ('', 'module'))
 
 
-def _restored(section, directory, adam):
-  """(state, update) as training has them when it goes on."""
-  config = default.get_config()
-  config.model = ml_collections.ConfigDict(section)
-  stage = config[directory.name]
-  stage.update(optimizer='adam' if adam else 'sgd', learning_rate=RATE)
-  stage.weight_decay = DECAY
-  model = factory.make_model(config.model)
-  targets = model.target_modules if directory.name == 'pretrain' else ()
-  trained = optimizers.make_optimizer(stage)
-  like = jax.eval_shape(
-    lambda v: states.create_state(v, trained, targets),
-    factory.variable_shapes(model, 44),
-  )
-  manifest = manifests.make_manifest(config, directory.name)
-  checkpoints = checkpointing.Checkpoints(directory, manifest, 1)
-  state = checkpoints.restore(like, sharding.replicated(sharding.make_mesh()))
-  checkpoints.close()
-  return state, trained.update
-
-
 def _assert_live(rules, found, expected):
-  """Equal in every bit, but for what nothing reads: that is zeros."""
+  """Asserts equal values, and zeros for tensors that are not read."""
   for rule in rules:
     wanted = expected[rule.key] if rule.path else np.zeros(rule.dead_shape)
     np.testing.assert_array_equal(found[rule.key], wanted, rule.key)

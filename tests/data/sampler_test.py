@@ -24,13 +24,6 @@ def generators(count):
   return [draws.generator(3, 'pretrain', step) for step in range(count)]
 
 
-def test_generators_are_functions_of_their_words():
-  words = [(0, 'a', 1), (0, 'a', 2), (0, 'b', 1), (1, 'a', 1), (-1, 'a', 1)]
-  draws = [draws.generator(*w).random() for w in words]
-  assert len(set(draws)) == len(words)
-  assert draws == [draws.generator(*w).random() for w in words]
-
-
 def test_label_free_rows_are_uniform_over_sequences():
   counts = np.zeros(len(FOUND), int)
   for rng in generators(500):

@@ -10,7 +10,7 @@ from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
 
 _RESIDUAL = dict(widths=(2, 4, 4, 6), bins=(4,), embedding_dim=6, classes=5)
-_CLIPS = _RESIDUAL | {'layers': (1, 2, 1, 1)}
+_CLIPS = _RESIDUAL | dict(layers=(1, 2, 1, 1), bins=(16,), embedding_dim=4)
 # {case: (kind, settings that differ from settings/networks.py)}.
 CASES = {
   'selfgait': (

@@ -1,11 +1,11 @@
-"""When a process joins others, and what it is told if it cannot."""
+"""When a process joins others, and the sentence if it cannot."""
 
 import socket
 
 import pytest
 
 from selfgait_jax import errors
-from selfgait_jax.machine import cluster, processes, sharding
+from selfgait_jax.machine import cluster, jax_private, processes
 
 HAND = {
   'JAX_COORDINATOR_ADDRESS': '10.0.0.1:1234',
@@ -42,15 +42,13 @@ def join(monkeypatch):
       monkeypatch.delenv(name, raising=False)
     for name, value in dict(variables).items():
       monkeypatch.setenv(name, value)
-    clusters = cluster.clusters.ClusterEnv
-    monkeypatch.setattr(clusters, '_cluster_types', [FakeCluster(size)])
+    monkeypatch.setattr(jax_private, '_find', lambda *_: [FakeCluster(size)])
     monkeypatch.setattr(
       cluster.jax.distributed,
       'initialize',
       lambda **arguments: joined.append(arguments),
     )
     monkeypatch.setattr(cluster.jax.config, 'update', lambda *_: None)
-    monkeypatch.setattr(cluster, '_say_if_aborted', lambda words: None)
     cluster.join(mode)
     if not joined:
       return None
@@ -69,13 +67,13 @@ def test_auto_joins_where_there_are_others(join):
   assert join('auto', size=2) == {}
   assert join('auto', HAND) == GIVEN
   assert join('auto', HAND | {'JAX_NUM_PROCESSES': '1'}, size=8) is None
-  # JAX reads this one itself, to go with what a cluster says.
+  # JAX itself reads an address that comes alone.
   address = {'JAX_COORDINATOR_ADDRESS': 'a:1'}
   assert join('auto', address) is None
   assert join('auto', address, size=2) == {}
 
 
-def test_on_and_off_do_not_ask(join):
+def test_on_and_off_do_not_look_for_a_cluster(join):
   assert join('off', HAND, size=8) is None
   assert join('on', HAND, size=8) == GIVEN
   assert join('on') == {}
@@ -89,7 +87,7 @@ def test_on_and_off_do_not_ask(join):
     {'JAX_COORDINATOR_ADDRESS': 'no-port'},
   ],
 )
-def test_variables_that_are_no_place(join, change):
+def test_variables_that_say_no_address(join, change):
   with pytest.raises(errors.UserError, match='host:port and two numbers'):
     join('auto', HAND | change)
 
@@ -111,36 +109,4 @@ def test_jax_cannot_join(join, monkeypatch):
   monkeypatch.setattr(FakeCluster, 'is_env_present', refuse)
   with pytest.raises(errors.UserError, match='no route.*distributed=off'):
     join('auto')
-  join('auto', HAND)  # says it all: no cluster is asked
-
-
-@pytest.mark.parametrize(
-  'cores, machines, batches, devices',
-  [
-    ((range(2), range(2)), 'aa', [48], 1),  # two processes of one machine
-    ((range(2), range(2, 4)), 'aa', [48], 2),  # each bound to cores of its own
-    ((range(2), range(2)), 'ab', [48], 2),
-    ((range(8), range(4)), 'ab', [48], 4),  # the smaller one is everybody's
-    ((range(8), range(8)), 'ab', [12, 20], 2),
-    ((range(8), range(8)), 'ab', [9], 1),  # refused later, in a sentence
-  ],
-)
-def test_processes_share_the_cores(
-  cores, machines, batches, devices, monkeypatch
-):
-  asked = {}
-  monkeypatch.setattr(processes, 'hosts', lambda: tuple(machines))
-  monkeypatch.setattr(processes, 'share', lambda mine: list(cores))
-  monkeypatch.delenv('XLA_FLAGS', raising=False)
-  monkeypatch.delenv('JAX_NUM_CPU_DEVICES', raising=False)
-  monkeypatch.setattr(sharding.jax.config, 'update', asked.__setitem__)
-  sharding.use_all_cores(batches)
-  assert asked == {'jax_num_cpu_devices': devices}
-
-
-def test_processes_that_were_started_differently(monkeypatch):
-  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine, 'other'])
-  with pytest.raises(errors.UserError, match='same config.*process 2 and this'):
-    processes.expect_same('config', 'this')
-  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine])
-  processes.expect_same('config', 'this')
+  join('auto', HAND)  # complete: no cluster is asked

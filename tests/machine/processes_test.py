@@ -8,6 +8,9 @@ import pytest
 import small_run
 import together
 
+from selfgait_jax import errors
+from selfgait_jax.machine import processes
+
 STAGES = {'label_free': 'pretrain', 'supervised': 'train'}
 
 
@@ -32,15 +35,22 @@ def reference(people, tmp_path_factory):
   return run
 
 
+def test_processes_that_were_started_differently(monkeypatch):
+  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine, 'other'])
+  with pytest.raises(errors.UserError, match='same config.*process 2 and this'):
+    processes.expect_same('config', 'this')
+  monkeypatch.setattr(processes, 'share', lambda mine: [mine, mine])
+  processes.expect_same('config', 'this')
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', ['label_free', 'supervised'])
-@pytest.mark.parametrize('processes, devices', [(1, 8), (2, 1), (2, 2), (4, 1)])
+@pytest.mark.parametrize('number, devices', [(1, 8), (2, 1), (2, 2), (4, 1)])
 def test_same_losses_weights_and_table(
-  kind, processes, devices, reference, people, tmp_path
+  kind, number, devices, reference, people, tmp_path
 ):
-  words = together.run(_arguments(kind, people, tmp_path), processes, devices)
-  number = processes * devices
-  assert f'on {number} x cpu, {processes} process(es)' in words[0]
+  words = together.run(_arguments(kind, people, tmp_path), number, devices)
+  assert f'on {number * devices} x cpu, {number} process(es)' in words[0]
   assert not any(words[1:])  # process 0 logs, and there is nothing to warn of
   equality.assert_same(tmp_path, reference(kind), STAGES[kind])
   equality.assert_same_table(tmp_path, reference(kind))

@@ -1,7 +1,6 @@
 """Four devices compute what one does; batches that do not fit are refused."""
 
 import functools
-import types
 
 import jax
 import jax.numpy as jnp
@@ -103,28 +102,6 @@ def test_batch_that_the_devices_cannot_share():
   sharding.check_batch(12, mesh, 'config.x')
   with pytest.raises(errors.UserError, match='4 devices, found 10.*config.x'):
     sharding.check_batch(10, mesh, 'config.x')
-
-
-@pytest.mark.parametrize(
-  'cores, batches, devices',
-  [(2, [48], 2), (32, [48, 36], 12), (8, [9], 3), (4, [], 4), (5, [7], 1)],
-)
-def test_as_many_devices_as_share_every_batch(
-  monkeypatch, cores, batches, devices
-):
-  asked = {}
-  monkeypatch.setattr(sharding, 'cores', lambda: list(range(cores)))
-  monkeypatch.delenv('XLA_FLAGS', raising=False)
-  fake = types.SimpleNamespace(update=asked.__setitem__)
-  monkeypatch.setattr(sharding.jax, 'config', fake)
-  sharding.use_all_cores(batches)
-  assert asked == {'jax_num_cpu_devices': devices}
-
-
-def test_a_given_device_count_is_left_alone(monkeypatch):
-  monkeypatch.setenv('XLA_FLAGS', '--xla_force_host_platform_device_count=3')
-  monkeypatch.setattr(sharding.jax, 'config', None)
-  sharding.use_all_cores([8])
 
 
 def _assert_close(found, expected, tolerance=TOLERANCE):

@@ -12,10 +12,13 @@ import pytest
 import small_run
 import together
 
-KEPT = 'what was learnt is saved, and the same command goes on'
-# The main thread is where no handler of Python's would be called.
+NOTHING = 'nothing new was learnt; give the same command again'
+KEPT = 'what was learnt is saved, and the same command continues'
+# Keeps the main thread where Python calls no signal handler.
 STUCK = 'import hashlib; hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)'
-ANSWER = 'from selfgait_jax import interruption as i; i.answer("all is kept")'
+ANSWER = (
+  'from selfgait_jax.machine import signals as s; s.answer("all is kept")'
+)
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
@@ -32,8 +35,8 @@ def test_asks_first_where_there_is_something_to_save():
   """`timeout` sends two signals; the third is somebody who will not wait."""
   process = _python(
     ANSWER,
-    'import time; i.TWICE_SECONDS = 0.3',
-    'with i.stop_flag() as asked:\n'
+    'import time; s.TWICE_SECONDS = 0.3',
+    'with s.stop_flag() as asked:\n'
     '  print("ready", flush=True)\n'
     '  while not asked(): time.sleep(0.01)\n'
     '  print("asked", flush=True)\n'
@@ -56,7 +59,7 @@ def test_asked_too_late_for_the_loop_to_see():
   process = _python(
     ANSWER,
     'import os, time',
-    'with i.stop_flag() as asked:\n'
+    'with s.stop_flag() as asked:\n'
     '  os.kill(os.getpid(), 15)\n'
     '  while not asked(): time.sleep(0.01)',
     STUCK,
@@ -94,13 +97,14 @@ def test_run_ends_at_once_and_goes_on(
   for process in started:
     process.wait(timeout=60)
   assert time.monotonic() - start < 10
-  sentence = f'stopped by {number.name}; {KEPT}\n'
+  learnt = phrase == 'GEI nearest'
+  sentence = f'stopped by {number.name}; {KEPT if learnt else NOTHING}\n'
   for status, words in together.finish(started):
     assert status == 128 + number, words
     assert words.endswith(sentence) and 'Traceback' not in words
   assert not (tmp_path / 'results.json').exists()
   words = together.run(arguments, processes)[0]
-  assert ('finished before' in words) == (phrase == 'GEI nearest')
+  assert ('finished before' in words) == learnt
   assert (tmp_path / 'results.json').exists()
 
 
@@ -113,7 +117,7 @@ def test_one_of_two_is_stopped(packed_file, tmp_path):
   both[1].send_signal(signal.SIGTERM)
   (status, words), (other_status, other_words) = together.finish(both)
   assert other_status == 143
-  assert other_words.endswith(f'process 1: stopped by SIGTERM; {KEPT}\n')
+  assert other_words.endswith(f'process 1: stopped by SIGTERM; {NOTHING}\n')
   assert status == 1 and 'Traceback' not in words
   assert '(process 1: stopped by SIGTERM' in words.splitlines()[-1]
 

@@ -91,6 +91,7 @@ def test_the_release_is_the_one_recipe_with_its_defects():
       'frames_sampling=all',
     ),
     ({'pretrain.frames_sampling': 'unfixed'}, 'without labels, found unfixed'),
+    ({'pretrain.freeze_batch_norm': True}, 'pretrain.freeze_batch_norm=False'),
     (
       {'reference.window': True, 'train.frames_sampling': 'unfixed'},
       'reference.window',

@@ -180,7 +180,6 @@ def _sides(config, batch):
 @pytest.mark.parametrize('objective', ['predictive', 'joint'])
 def test_predictive_splits_the_frames(config, batch, objective):
   config.pretrain.objective = objective
-  config.pretrain.joint_with = 'predictive'
   same = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
   online, target = _sides(config, same)
   for frame, sees in ((0, 'online'), (2, 'online'), (3, 'target')):

@@ -3,8 +3,11 @@
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Iterator
+from typing import ClassVar
 
 from selfgait_jax.data import datasets, draws
+from selfgait_jax.data.prepare import sources
 from selfgait_jax.data.walkers import walkers
 
 
@@ -18,6 +21,7 @@ class WalkerSource:
     seed: of all random draws.
   """
 
+  root: ClassVar[None] = None  # reads no files
   num_subjects: int
   frames: int
   seed: int
@@ -50,9 +54,12 @@ class WalkerSource:
   def stamp(self, subject: str) -> str:
     return f'{subject} {self.describe()}'
 
-  def sequences(self, subject: str):
+  def strangers(self) -> list[tuple[str, str]]:
+    return []
+
+  def sequences(self, subject: str) -> Iterator[sources.Sequence]:
     """Yields as `trees.TreeSource.sequences` does; refuses nothing."""
     for condition in self.facts.conditions:
       walk = walkers.render_walk(subject, condition, self.frames, self.seed)
       for view, frames in zip(walkers.VIEWS, walk, strict=True):
-        yield condition, view, frames, 0, []
+        yield sources.Sequence(condition, view, frames)
