@@ -1,21 +1,27 @@
-"""CASIA-B: SelfGait's whole story on 74 training and 50 test subjects.
+"""CASIA-B: 74 training and 50 test subjects, 11 views.
 
   python -m selfgait_jax.main --config=configs/casiab.py \\
     --config.data_dir=DATA_DIR --workdir=WORKDIR
 
-after `scripts/prepare_silhouettes.py --dataset=casiab`. Recipes, given behind a
-colon (`configs/casiab.py:selfgait_release`):
+after `scripts/prepare_silhouettes.py --dataset=casiab`. A recipe is given
+behind a colon (`configs/casiab.py:selfgait_release`). Those of SelfGait
+pretrain without labels, fine-tune with labels and evaluate:
 
-  selfgait          the default: the original's settings, its defects put right
+  selfgait          the default: the original's settings, its defects corrected
   selfgait_release  the original program as it is, with all its defects
-  label_free        the label-free settings that rise on the development split
+  predictive        pretrains by predicting the last frame of a clip
+  joint             the same, with a labelled step after every four
+  byol              with the schedules of the BYOL paper
+  label_free        by contrast within one view, which does not collapse
+  synchronised      by contrast between two views of one walk
   laptop            development split, in under an hour on 2 CPU cores
 
-and, supervised, those of OpenGait (configs/opengait.py): gaitset, gaitpart,
-gaitgl, gaitbase, gaitbase_mcl, deepgaitv2, deepgaitv2_interval; gaitssb,
-without labels, and gaitssb_finetune, after it by `config.init_from`;
-gaitbase_byol pretrains without labels first, as SelfGait does. Each of these
-with `_laptop` behind its name is a narrow network on the development split.
+Those of OpenGait (configs/opengait.py) train with labels: gaitset, gaitpart,
+gaitgl, gaitbase, gaitbase_mcl, deepgaitv2, deepgaitv2_interval. `gaitssb`
+pretrains without labels; `gaitssb_finetune` fine-tunes the checkpoint given as
+`config.init_from`. `gaitbase_byol` pretrains GaitBase as SelfGait does. With
+`_laptop` behind its name, each of these is a narrow network on the development
+split.
 """
 
 import functools
@@ -30,28 +36,62 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
   recipes = {
     'selfgait': selfgait,
     'selfgait_release': selfgait_release,
+    'predictive': predictive,
+    'joint': joint,
+    'byol': byol,
     'label_free': label_free,
+    'synchronised': synchronised,
     'laptop': laptop,
   }
-  small = {
+  narrow = {
     f'{name}_laptop': functools.partial(system_laptop, name) for name in SYSTEMS
   }
-  return default.recipe(recipes | SYSTEMS | small, recipe)()
+  return default.recipe(recipes | SYSTEMS | narrow, recipe)()
 
 
 def selfgait() -> ml_collections.ConfigDict:
-  """The values of EchoItLiu/SelfGait (its code's, not the paper's text)."""
+  """The values in the code of EchoItLiu/SelfGait; its paper gives others."""
   c = default.get_config()
-  c.data.exclude_subjects = '005'  # incomplete; the original leaves it out
+  c.data.exclude_subjects = '005'  # incomplete; the original excludes it too
   return c
 
 
 def selfgait_release() -> ml_collections.ConfigDict:
-  """Every defect of the release that changes numbers."""
+  """With every defect of the release that changes numbers."""
   c = selfgait()
   for name in set(c.reference) - set(default.OPENGAIT_DEFECTS):
     c.reference[name] = True
   c.data.min_frames = 30
+  return c
+
+
+def predictive() -> ml_collections.ConfigDict:
+  """SelfGait's framework figure: predict the last frame of a clip."""
+  c = selfgait()
+  c.pretrain.objective = 'predictive'
+  return c
+
+
+def joint() -> ml_collections.ConfigDict:
+  """SelfGait's `train_ft`: every fifth step is a labelled triplet step."""
+  c = selfgait()
+  c.pretrain.objective = 'joint'
+  return c
+
+
+def byol() -> ml_collections.ConfigDict:
+  """SelfGait's losses with the schedules of BYOL (arXiv:2006.07733).
+
+  A linear warm-up of the learning rate, which then falls along a cosine; a
+  target momentum that rises to 1; no weight decay of biases and normalisation
+  parameters. BYOL warms up for 10 of 1,000 epochs, a hundredth
+  of the steps; learning rate, momentum and decay stay SelfGait's.
+  """
+  c = selfgait()
+  stage = c.pretrain
+  stage.schedule, stage.warmup_steps = 'cosine', stage.steps // 100
+  stage.target_schedule = 'cosine'
+  stage.decay_vectors = False
   return c
 
 
@@ -62,17 +102,23 @@ def label_free() -> ml_collections.ConfigDict:
   return c
 
 
+def synchronised() -> ml_collections.ConfigDict:
+  """The same with two cameras in a batch: the two views of a walk attract.
+
+  Needs to know which sequences were recorded together, but no identity.
+  """
+  c = label_free()
+  c.pretrain.pairs, c.pretrain.views_per_batch = 'synchronised_views', 2
+  return c
+
+
 def laptop() -> ml_collections.ConfigDict:
-  """Half widths, short clips, the development split (051-074 validate)."""
-  c = default.laptop()
+  """Half widths, short clips, the development split (051-074 for testing)."""
+  c = default.laptop(frames=10, few_steps=200, few_fraction=8 / 50)
   c.data.partition = 'development'
   c.pretrain.steps = 800
   c.finetune.steps = 1000
   c.finetune.batch_subjects, c.finetune.batch_sequences = 8, 6
-  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
-    stage.frames = 10
-  for few in (c.few_scratch, c.few_pretrained):
-    few.steps, few.labelled_fraction = 200, 8 / 50
   c.log.images_every_steps = 0
   return c
 
@@ -80,8 +126,9 @@ def laptop() -> ml_collections.ConfigDict:
 def gaitset() -> ml_collections.ConfigDict:
   """OpenGait's gaitset.yaml."""
   c = default.get_config()
-  milestones = (10_000, 20_000, 30_000)
-  opengait.gaitset(c, batch=(8, 16), steps=40_000, milestones=milestones)
+  opengait.gaitset(
+    c, batch=(8, 16), steps=40_000, milestones=(10_000, 20_000, 30_000)
+  )
   return c
 
 
@@ -112,7 +159,7 @@ def gaitgl() -> ml_collections.ConfigDict:
 def gaitbase() -> ml_collections.ConfigDict:
   """OpenGait's gaitbase_da_casiab.yaml."""
   c = default.get_config()
-  opengait.gaitbase(c, classes=74, **_SCHEDULE)
+  opengait.gaitbase(c, classes=74, batch=(8, 16), **opengait.SGD_60K)
   c.augment.rotate = c.augment.erase = 0.3
   return c
 
@@ -134,7 +181,9 @@ def gaitbase_byol() -> ml_collections.ConfigDict:
 def deepgaitv2() -> ml_collections.ConfigDict:
   """OpenGait's DeepGaitV2_casiab.yaml."""
   c = default.get_config()
-  opengait.deepgaitv2(c, classes=74, layers=(1, 1, 1, 1), **_SCHEDULE)
+  opengait.deepgaitv2(
+    c, classes=74, layers=(1, 1, 1, 1), batch=(8, 16), **opengait.SGD_60K
+  )
   return c
 
 
@@ -163,21 +212,13 @@ def gaitssb_finetune() -> ml_collections.ConfigDict:
 
 
 def system_laptop(name: str) -> ml_collections.ConfigDict:
-  """A system at laptop size on the development split (051-074 validate)."""
+  """A system at laptop size on the development split (051-074 for testing)."""
   c = SYSTEMS[name]()
-  opengait.narrow(c, steps=600)
+  opengait.narrow(c, steps=600, classes=50)
   c.data.partition = 'development'
-  if c.model.get('classes', 0):
-    c.model.classes = 50
   return c
 
 
-# Of GaitBase and DeepGaitV2.
-_SCHEDULE = {
-  'batch': (8, 16),
-  'steps': 60_000,
-  'milestones': (20_000, 40_000, 50_000),
-}
 SYSTEMS = {
   function.__name__: function
   for function in (

@@ -1,49 +1,53 @@
-"""Every key of a run, with its meaning. Other configs are deltas to this one.
+"""Every setting of a run, with its meaning; the other configs change some.
 
 A stage (`pretrain`, `finetune`, `few_scratch`, `few_pretrained`, `train`) is a
-section made by `label_free_stage` or `supervised_stage`; `config.stages` says
-which run, in order.
+section made by `label_free_stage` or `supervised_stage`. `config.stages` says
+which of them run, and in which order. The allowed values of each setting are
+in selfgait_jax/settings/choices.py.
 """
+
+from collections.abc import Callable
 
 import ml_collections
 
 from selfgait_jax.settings import networks
 
-OPENGAIT_DEFECTS = ('shared_augment', 'rotation_centre')  # of `reference`
+OPENGAIT_DEFECTS = ('shared_augment', 'rotation_centre')  # in `reference`
 
 
 def get_config() -> ml_collections.ConfigDict:
   """The settings of the SelfGait release where it has one, corrected."""
   c = ml_collections.ConfigDict()
-  c.seed = 0  # data order, augmentation and initialisation follow from it
-  c.stages = 'pretrain,finetune,evaluate'  # run in this order, each resumable
-  c.data_dir = ''  # TFDS data directory; '' is ~/tensorflow_datasets
-  c.distributed = 'auto'  # several processes as one run: auto | on | off
-  c.init_from = ''  # a checkpoint directory; '' is random initialisation
+  c.seed = 0  # of the data order, the augmentation and the initial weights
+  c.stages = 'pretrain,finetune,evaluate'  # each can be resumed
+  c.data_dir = ''  # TFDS data directory; '': ~/tensorflow_datasets
+  c.distributed = 'auto'  # whether several processes form one run
+  c.init_from = ''  # a checkpoint directory; '': random initialisation
 
   c.data = data = ml_collections.ConfigDict()
-  data.name = 'casia_b'  # a data set of data/datasets.py, or synthetic_gait
-  data.partition = 'standard'  # standard | development (data/partitions.py)
-  data.partition_file = ''  # JSON of OpenGait's form; '' is the standard rule
+  data.name = 'casia_b'  # a data set of selfgait_jax/data/datasets.py
+  data.partition = 'standard'  # training and test subjects: data/partitions.py
+  data.partition_file = ''  # JSON in OpenGait's form; '': by `partition`
   data.exclude_subjects = ''  # comma-separated, e.g. '005'
-  # tfdata | array (NumPy threads, no TensorFlow) | device (frames in device
-  # memory, no TensorFlow): the same batches.
+  # Who reads the batches, which are always the same: TensorFlow (tfdata), NumPy
+  # threads (array), or the devices, which hold all frames (device).
   data.loader = 'tfdata'
-  data.packed_file = ''  # read this .npz instead of TFDS (no TensorFlow)
-  data.workers = 2  # parallel batch readers; the batches do not depend on it
-  data.prefetch = 4  # batches made ahead
-  data.min_frames = 1  # shorter training sequences are left out
-  data.unlabelled_fraction = 1.0  # share of the training data for label-free
-  data.unlabelled_by = 'subject'  # subject | sequence
-  data.labelled_by = 'subject'  # subject | sequence (the share: per stage)
+  data.packed_file = ''  # an .npz to read in place of TFDS
+  data.workers = 2  # batches read in parallel
+  data.prefetch = 4  # batches prepared in advance
+  data.min_frames = 1  # skip shorter sequences in training
+  data.unlabelled_fraction = 1.0  # share of the training data, label-free steps
+  data.unlabelled_by = 'subject'  # unit in which this share is drawn
+  data.labelled_by = 'subject'  # the same for a stage's `labelled_fraction`
 
-  c.synthetic = synthetic = ml_collections.ConfigDict()  # the walkers' data set
+  c.synthetic = synthetic = ml_collections.ConfigDict()  # rendered walkers
   synthetic.train_subjects = 24
   synthetic.test_subjects = 20
   synthetic.frames = 24  # per sequence
   synthetic.seed = 0
 
-  c.model = networks.selfgait()  # one section a network: configs/models.py
+  # Other networks have other settings: selfgait_jax/settings/networks.py.
+  c.model = networks.selfgait()
 
   c.pretrain = label_free_stage()
   c.finetune = supervised_stage(init='pretrain')
@@ -51,84 +55,69 @@ def get_config() -> ml_collections.ConfigDict:
   c.few_pretrained = supervised_stage(init='pretrain', labelled_fraction=0.1)
   c.train = supervised_stage()
 
-  c.augment = augment = ml_collections.ConfigDict()  # one draw a clip, in order
-  augment.corner_affine = 0.0  # probability that three corners go elsewhere
-  augment.corner_shift = 9  # pixels inwards, at most
-  augment.perspective = 0.0  # probability that a trapezium is made the frame
-  augment.perspective_shift = 9  # columns off a corner, at most
-  augment.shift = 0.0  # largest shift, as a share of height and width
-  augment.affine = 0.0  # probability of rotation, scale and shear in one
-  augment.rotation = 10.0  # its degrees, at most
-  augment.scale = 0.1  # at most, around 1
-  augment.shear = 0.1  # at most; then the central columns are cut out
+  c.augment = augment = ml_collections.ConfigDict()  # applied in this order
+  augment.corner_affine = 0.0  # probability of mapping a triangle to another
+  augment.corner_shift = 9  # most pixels from its corners to the frame's
+  augment.perspective = 0.0  # probability of stretching a trapezium
+  augment.perspective_shift = 9  # most columns from its corners to the frame's
   augment.flip = 0.5  # probability of a horizontal mirror
-  augment.rotate = 0.0  # probability of a rotation of what has been cut out
-  augment.rotate_degrees = 10.0  # at most
-  augment.dilate = 0.0  # probability that a band of rows grows (a coat)
-  augment.erode = 0.0  # probability that a band of rows shrinks
-  augment.dilate_rows = ((12, 16), (36, 40))  # of both: ranges of its two ends
-  augment.erase = 0.0  # probability that one rectangle is blanked
-  augment.blur = 0.0  # probability that a band of rows is smoothed
-  augment.blur_rows = ((9, 20), (29, 40))
+  augment.rotate = 0.0  # probability of a rotation after the crop
+  augment.rotate_degrees = 10.0  # the largest angle
+  augment.dilate = 0.0  # probability of dilating a band of rows (a coat)
+  augment.dilate_rows = ((12, 16), (36, 40))  # ranges of its first and last row
+  augment.erase = 0.0  # probability of blanking a rectangle
+  augment.blur = 0.0  # probability of smoothing a band of rows
+  augment.blur_rows = ((9, 20), (29, 40))  # ranges of its first and last row
 
-  c.reference = reference = ml_collections.ConfigDict()  # SelfGait's defects
-  reference.cosine_axis = False  # similarity over parts, not over features
-  reference.partition = False  # cut at 80 % of the sequences, not by subject
-  reference.window = False  # one window a sequence for the whole run
-  reference.flip = False  # every frame of a clip has its own coin
-  reference.pretrain_sampler = False  # label-free batches drawn by identity
-  reference.frame_split = False  # `predictive` sees the last-but-one frame only
-  reference.shared_augment = False  # OpenGait, unfixed: one draw for a batch
+  c.reference = reference = ml_collections.ConfigDict()  # defects to reproduce
+  reference.cosine_axis = False  # compare along parts, not along features
+  reference.partition = False  # split at 80 % of the sequences, not by subject
+  reference.window = False  # the same window of a sequence in the whole run
+  reference.flip = False  # mirror each frame of a clip independently
+  reference.pretrain_sampler = False  # draw label-free batches by identity
+  reference.frame_split = False  # `predictive` sees only the last frame but one
+  reference.shared_augment = False  # OpenGait: the same draws for a whole batch
   reference.rotation_centre = False  # OpenGait: `rotate` about (H, W) // 2
 
   c.eval = evaluation = ml_collections.ConfigDict()
-  evaluation.protocol = 'casiab'  # see selfgait_jax/definitions.py
-  evaluation.distance = 'euclidean'  # euclidean | flattened | cosine
-  evaluation.rerank = False  # k-reciprocal, where all share one gallery
-  evaluation.label_free_output = (
-    'embedding'  # pooled|embedding|projection|prediction
-  )
-  evaluation.standardise = (
-    False  # by mean and deviation of unlabelled training data
-  )
-  evaluation.max_frames = 720  # of a sequence, from its start
-  evaluation.batch_frames = 1024  # padded frames a device step
-  evaluation.linear_probe = (
-    False  # linear classifier and kNN on frozen embeddings
-  )
+  evaluation.protocol = 'casiab'  # see selfgait_jax/protocols/definitions.py
+  evaluation.distance = 'euclidean'  # see selfgait_jax/retrieval.py
+  evaluation.rerank = False  # by k-reciprocal neighbours
+  evaluation.label_free_output = 'embedding'  # output compared without labels
+  evaluation.standardise = False  # by statistics of unlabelled training data
+  evaluation.max_frames = 720  # the first frames of each sequence
+  evaluation.batch_frames = 1024  # frames embedded at once, padding included
+  evaluation.linear_probe = False  # add a linear classifier and kNN
   evaluation.report = True  # write report.html
 
   c.checkpoint = checkpoint = ml_collections.ConfigDict()
   checkpoint.every_steps = 1000
-  checkpoint.keep = 2  # latest ones kept, besides the best by probe
+  checkpoint.keep = 2  # newest ones to keep, besides the best held-out one
 
   c.log = log = ml_collections.ConfigDict()
   log.every_steps = 20
-  log.images_every_steps = (
-    1000  # silhouettes of a batch to TensorBoard; 0: never
-  )
+  log.images_every_steps = 1000  # clips to TensorBoard; 0: never
   log.held_out_every_steps = 0  # rank-1 on held-out subjects; 0: never
   log.held_out_frames = 30  # of each of their sequences
-  log.held_out_subjects = 10  # held out from the end of the training subjects
-  log.profile_at_step = 0  # trace five steps from here; 0: never
+  log.held_out_subjects = 10  # the last training subjects
+  log.profile_at_step = 0  # profile the five steps from here; 0: never
   return c
 
 
 def label_free_stage(**changes) -> ml_collections.ConfigDict:
   """SelfGait's pretraining: SGD 0.03, EMA 0.996, 8 x 16 clips of 30 frames."""
   s = _stage()
-  s.objective = 'two_view'  # two_view | predictive | joint
-  s.pairs = 'same_clip'  # same_clip | same_sequence | synchronised_views
-  s.views_per_batch = 0  # 0: any; 1 or 2: a batch is drawn from so many cameras
+  s.objective = 'two_view'  # see selfgait_jax/train/steps.py
+  s.pairs = 'same_clip'  # what the two views of a sample are
+  s.views_per_batch = 0  # cameras in a batch; 0: any number
   s.cosine_weight = 1.0  # of the BYOL loss
-  s.infonce_weight = 0.0  # of the per-part contrastive loss
-  s.infonce_target = 'ema'  # ema | online (with a stopped gradient)
+  s.infonce_weight = 0.0  # of the contrastive loss of each part
+  s.infonce_target = 'ema'  # network that embeds its keys
   s.temperature = 1 / 16  # of the contrastive loss
   s.infonce_smoothing = 0.0  # of its labels
-  s.joint_every = 5  # `joint`: every n-th step is a triplet step
-  s.joint_with = 'predictive'  # `joint`: the other steps, two_view | predictive
-  s.target_momentum = 0.996
-  s.target_schedule = 'constant'  # constant | cosine (to 1 at the last step)
+  s.joint_every = 5  # `joint`: every n-th step has labels
+  s.target_momentum = 0.996  # of the target network (EMA)
+  s.target_schedule = 'constant'  # cosine: the momentum rises to 1
   s.steps = 10_000
   return _changed(s, changes)
 
@@ -142,39 +131,41 @@ def supervised_stage(**changes) -> ml_collections.ConfigDict:
 
 
 def _stage() -> ml_collections.ConfigDict:
-  """What every stage has."""
+  """The settings of every stage."""
   s = ml_collections.ConfigDict()
-  s.init = ''  # the earlier stage whose weights it starts from; '': init_from
-  s.batch_subjects = 8  # P; label-free batches hold P * K sequences of anyone
+  s.init = ''  # earlier stage to start from; '': `init_from`
+  # A labelled batch has K sequences of each of P subjects, a label-free one
+  # P * K sequences of anyone.
+  s.batch_subjects = 8  # P
   s.batch_sequences = 16  # K
-  s.frames_sampling = 'fixed'  # fixed | unfixed | all (labelled stages only)
-  s.frames = 30  # T, of a clip: `fixed`
-  s.frames_min = 10  # `unfixed`: drawn for each clip, from here
-  s.frames_max = 50  # to here
-  s.frames_limit = 720  # `all`: of a sequence, from its start
-  s.ordered = True  # frames in a row; False: any of the sequence, in any order
-  s.frames_skip = 0  # ordered: out of the row, so many more, are left out
-  s.interval_min = 1  # ordered: from one frame to the next, drawn for each clip
+  s.frames_sampling = 'fixed'  # how long clips are; label-free: always `fixed`
+  s.frames = 30  # `fixed`: frames of a clip
+  s.frames_min = 10  # `unfixed`: shortest clip; each clip draws its own length
+  s.frames_max = 50  # `unfixed`: longest clip
+  s.frames_limit = 720  # `all`: the first frames of a sequence
+  s.ordered = True  # consecutive frames; False: any frames in any order
+  s.frames_skip = 0  # ordered: frames dropped at random from a longer window
+  s.interval_min = 1  # ordered: step between frames, each clip draws its own
   s.interval_max = 1
-  s.labelled_fraction = 1.0  # of the training data, for triplet steps
+  s.labelled_fraction = 1.0  # share of the training data whose labels are used
   s.triplet_weight = 1.0  # of the triplet or consistency loss
-  s.triplet = 'all'  # all | hard
+  s.triplet = 'all'  # which triplets count
   s.margin = 0.2
-  s.gamma = 0.0  # above 0: multi-view consistency, distances to the 1 + gamma
+  s.gamma = 0.0  # > 0: multi-view consistency, distances to the power 1 + gamma
   s.cross_entropy_weight = 0.0  # of the classifier's loss
-  s.logit_scale = 16.0  # multiplies the cosines of a BNNeck
+  s.logit_scale = 16.0  # factor of a BNNeck's cosines
   s.label_smoothing = 0.1
   s.freeze_batch_norm = False  # normalise by the running statistics
-  s.optimizer = 'sgd'  # sgd | adam
+  s.optimizer = 'sgd'
   s.learning_rate = 0.03
-  s.schedule = 'constant'  # constant | cosine | steps
-  s.rate_factors = ''  # e.g. 'encoder/stem=0,neck=10', of the learning rate
-  s.warmup_steps = 0
-  s.milestones = ()  # `steps`: the rate falls tenfold at each
-  s.momentum = 0.9  # sgd
-  s.weight_decay = 4e-4  # coupled, as in PyTorch
-  s.decay_vectors = True  # biases and normalisation parameters too
-  s.clip_norm = 0.0  # of the whole gradient; 0: none
+  s.schedule = 'constant'  # of the learning rate
+  s.rate_factors = ''  # by module, e.g. 'encoder/stem=0,neck=10'
+  s.warmup_steps = 0  # linear rise of the learning rate
+  s.milestones = ()  # schedule `steps`: divide the rate by 10 at each of these
+  s.momentum = 0.9  # of SGD
+  s.weight_decay = 4e-4  # added to the gradient, as in PyTorch
+  s.decay_vectors = True  # also biases and normalisation parameters
+  s.clip_norm = 0.0  # largest norm of the whole gradient; 0: no limit
   return s
 
 
@@ -185,11 +176,11 @@ def _changed(section, changes):
 
 
 def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
-  """Label-free settings under which rank-1 rises without collapse.
+  """Sets label-free training that does not collapse (see docs/results.md).
 
-  Two windows of one sequence attract, the other walks of the batch repel, and
-  all of a batch come from one camera, which then tells nobody apart (measured
-  in docs/results.md).
+  Two windows of one sequence attract each other; the other walks in the batch
+  repel. All clips of a batch come from one camera, so the view cannot tell
+  them apart.
   """
   stage.pairs, stage.views_per_batch = 'same_sequence', 1
   stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
@@ -197,11 +188,18 @@ def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
   stage.weight_decay = 0.0
 
 
-def laptop() -> ml_collections.ConfigDict:
+def laptop(
+  frames: int, few_steps: int, few_fraction: float
+) -> ml_collections.ConfigDict:
   """Half of SelfGait's widths and short clips, for a few CPU cores.
 
-  The whole story: without labels, few labels with and without what was learnt
-  that way, all labels. Steps and shares of labels are the data set's.
+  Trains without labels, with few labels (from scratch and pretrained) and with
+  all labels.
+
+  Args:
+    frames: of a labelled clip.
+    few_steps: of the stages with few labels.
+    few_fraction: share of the training data that these stages have labels of.
   """
   c = get_config()
   c.stages = 'pretrain,few_scratch,few_pretrained,finetune,evaluate'
@@ -214,12 +212,15 @@ def laptop() -> ml_collections.ConfigDict:
     stage.optimizer, stage.learning_rate = 'adam', 1e-3
     stage.schedule, stage.weight_decay = 'cosine', 0.0
     stage.batch_subjects, stage.batch_sequences = 4, 8
+    stage.frames = frames
+  for few in (c.few_scratch, c.few_pretrained):
+    few.steps, few.labelled_fraction = few_steps, few_fraction
   c.checkpoint.every_steps = 100
   return c
 
 
-def recipe(recipes: dict, name: str):
-  """The function of a recipe; ValueError lists the known ones."""
+def recipe(recipes: dict[str, Callable], name: str) -> Callable:
+  """The function that makes a recipe; ValueError lists the known names."""
   if name not in recipes:
     raise ValueError(
       f'expected a recipe out of {", ".join(recipes)}, found {name!r}; change '

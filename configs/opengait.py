@@ -1,9 +1,9 @@
-"""The supervised systems of OpenGait and of its MCL extension.
+"""The systems of OpenGait and of its MCL extension.
 
-A function a system changes a data set's config to train it; what differs from
-data set to data set comes as arguments from `configs/<dataset>.py`. The values
-are those of the YAML files of ShiqiYu/OpenGait (commit 0efafd47) and, for the
-multi-view consistency loss and interval sampling, of
+Each function changes the config of a data set to train one system. Its
+arguments are what differs between the data sets; `configs/<dataset>.py` gives
+them. The values are those of the YAML files of ShiqiYu/OpenGait (commit
+0efafd47) and, for the multi-view consistency loss and interval sampling, of
 Hansmsy/Multi-view-Consistency-loss (commit ec65172a).
 """
 
@@ -11,6 +11,14 @@ import ml_collections
 
 from selfgait_jax.settings import networks
 
+# Schedules that several data sets share.
+SGD_60K = {'steps': 60_000, 'milestones': (20_000, 40_000, 50_000)}
+ADAM_250K = {
+  'steps': 250_000,
+  'milestones': (150_000,),
+  'adam': 1e-4,
+  'decay': 0.0,
+}
 # Channels of each network at laptop size.
 NARROW = {
   'gaitset': (16, 32, 64),
@@ -70,26 +78,26 @@ def consistency(
 
 
 def intervals(c: ml_collections.ConfigDict) -> None:
-  """Interval sampling: 30 frames, each the 1st, 2nd or 3rd after the last."""
+  """Interval sampling: a clip takes every frame, every 2nd or every 3rd."""
   c.train.frames_skip = 0
   c.train.interval_min, c.train.interval_max = 1, 3
 
 
 def unfixed(c: ml_collections.ConfigDict, fewest: int, most: int) -> None:
-  """Clips of unequal length."""
+  """Clips of `fewest` to `most` frames."""
   c.train.frames_sampling = 'unfixed'
   c.train.frames_min, c.train.frames_max = fewest, most
 
 
 def warp_and_flip(c: ml_collections.ConfigDict) -> None:
-  """The augmentations of data sets in the wild, and of DeepGaitV2."""
+  """The augmentations of DeepGaitV2 and of the data sets in the wild."""
   c.augment.perspective = c.augment.flip = c.augment.rotate = 0.2
 
 
 def byol(c: ml_collections.ConfigDict, steps: int) -> None:
-  """Pretraining as SelfGait's before the supervised stage: two clips, a target.
+  """Pretrains a network as SelfGait does, with two clips and a target network.
 
-  Not of OpenGait: projector and predictor of SelfGait on this network.
+  OpenGait has no such system. The projector and the predictor are SelfGait's.
   """
   c.stages = 'pretrain,train,evaluate'
   c.model.projector_hidden, c.model.projector_dim = 256, 128
@@ -100,8 +108,8 @@ def byol(c: ml_collections.ConfigDict, steps: int) -> None:
 def gaitssb(c: ml_collections.ConfigDict) -> None:
   """configs/gaitssb/pretrain: contrast of two clips, without a target network.
 
-  OpenGait trains it on GaitLU-1M, which is not among the data sets here; its
-  batch of 8 x 64 and its 150,000 steps are kept.
+  The batch of 8 x 64 and the 150,000 steps are OpenGait's for GaitLU-1M, a data
+  set that is not available here.
   """
   c.model = networks.gaitssb()
   c.stages = 'pretrain,evaluate'
@@ -120,11 +128,11 @@ def gaitssb(c: ml_collections.ConfigDict) -> None:
 
 
 def gaitssb_finetune(c: ml_collections.ConfigDict, **schedule) -> None:
-  """configs/gaitssb/finetune: the stem and the first stage rest.
+  """configs/gaitssb/finetune: the stem and the first stage are frozen.
 
-  Its learning rates fall as its file says; run as it is shipped, the original
-  takes the schedule of pretraining over and they never fall. A floor of 1e-4
-  that it puts under every rate is left out.
+  The learning rates fall as the file says. As shipped, the original loads the
+  schedule of pretraining with the weights, and its rates never fall. It also
+  keeps every rate above 1e-4, which this recipe does not.
   """
   _supervised(c, networks.gaitssb(), **schedule)
   c.model.head = 'linear'
@@ -139,9 +147,14 @@ def gaitssb_finetune(c: ml_collections.ConfigDict, **schedule) -> None:
   c.train.rate_factors = ','.join(f'{k}={v}' for k, v in factors.items())
 
 
-def narrow(c: ml_collections.ConfigDict, steps: int) -> None:
-  """Laptop size of any of them: few channels, short clips, Adam, no decay."""
+def narrow(c: ml_collections.ConfigDict, steps: int, classes: int) -> None:
+  """Laptop size of any system: few channels, short clips, Adam, no decay.
+
+  `classes` is the number of training subjects, for networks with a classifier.
+  """
   c.model.widths = NARROW[c.model.name]
+  if c.model.get('classes', 0):
+    c.model.classes = classes
   if 'embedding_dim' in c.model:
     c.model.embedding_dim = 64
   for stage in (c.pretrain, c.train):
@@ -166,8 +179,14 @@ def _supervised(
 ):
   """Triplet loss on fixed clips, no augmentation.
 
-  `batch` is P x K; the rate falls tenfold at each of the milestones. `adam` is
-  Adam's rate, 0: SGD at 0.1.
+  Args:
+    c: the config to change.
+    model: its new `config.model`.
+    batch: P and K.
+    steps: of training.
+    milestones: steps at which the learning rate is divided by 10.
+    adam: learning rate of Adam; 0 stands for SGD at 0.1.
+    decay: weight decay.
   """
   c.model, c.stages = model, 'train,evaluate'
   stage = c.train

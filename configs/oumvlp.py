@@ -4,7 +4,7 @@
     --config.data_dir=DATA_DIR --workdir=WORKDIR
 
 after `scripts/prepare_silhouettes.py --dataset=oumvlp`. Recipes, given behind a
-colon: selfgait (the default) and, supervised, those of OpenGait
+colon: selfgait (the default) and, with labels, those of OpenGait
 (configs/opengait.py): gaitset, gaitpart, gaitgl, gaitbase, deepgaitv2.
 """
 
@@ -27,7 +27,7 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
 
 
 def selfgait() -> ml_collections.ConfigDict:
-  """SelfGait's values; sequences are short here and none is left out."""
+  """SelfGait's values."""
   c = default.get_config()
   c.data.name = 'ou_mvlp'
   c.eval.protocol = 'oumvlp'
@@ -37,7 +37,7 @@ def selfgait() -> ml_collections.ConfigDict:
 def gaitset() -> ml_collections.ConfigDict:
   """OpenGait's gaitset_OUMVLP.yaml."""
   c = selfgait()
-  opengait.gaitset(c, batch=(32, 16), **_ADAM)
+  opengait.gaitset(c, batch=(32, 16), **opengait.ADAM_250K)
   c.model.widths = (64, 128, 256)
   return c
 
@@ -45,7 +45,7 @@ def gaitset() -> ml_collections.ConfigDict:
 def gaitpart() -> ml_collections.ConfigDict:
   """OpenGait's gaitpart_OUMVLP.yaml."""
   c = selfgait()
-  opengait.gaitpart(c, batch=(32, 16), **_ADAM)
+  opengait.gaitpart(c, batch=(32, 16), **opengait.ADAM_250K)
   c.model.widths = (32, 64, 128, 256)
   c.model.halvings = (0, 0, 3, 3)
   return c
@@ -54,8 +54,16 @@ def gaitpart() -> ml_collections.ConfigDict:
 def gaitgl() -> ml_collections.ConfigDict:
   """OpenGait's gaitgl_OUMVLP.yaml."""
   c = selfgait()
-  schedule = _ADAM | {'steps': 210_000, 'milestones': (150_000, 200_000)}
-  opengait.gaitgl(c, classes=5153, smoothing=0.1, batch=(32, 8), **schedule)
+  opengait.gaitgl(
+    c,
+    classes=5153,
+    smoothing=0.1,
+    batch=(32, 8),
+    steps=210_000,
+    milestones=(150_000, 200_000),
+    adam=1e-4,
+    decay=0.0,
+  )
   c.model.widths, c.model.halving = (32, 64, 128, 256), 1
   return c
 
@@ -74,7 +82,6 @@ def deepgaitv2() -> ml_collections.ConfigDict:
   return c
 
 
-_ADAM = {'steps': 250_000, 'milestones': (150_000,), 'adam': 1e-4, 'decay': 0.0}
 _SGD = {
   'batch': (32, 8),
   'steps': 120_000,

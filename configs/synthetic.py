@@ -1,13 +1,14 @@
-"""Synthetic walkers: everything runs on a fresh machine, nothing to download.
+"""Rendered walkers: runs on any machine, with nothing to download.
 
   python -m selfgait_jax.main --config=configs/synthetic.py
 
 Renders the walkers, pretrains without labels, fine-tunes with few and with all
-labels, evaluates on held-out subjects and writes the report; about 6 minutes
-on 2 CPU cores. `configs/synthetic.py:smoke` is the same at its smallest size.
-Every supervised system of `configs/casiab.py` is there at a fraction of its
-widths: gaitset, gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol,
-deepgaitv2, deepgaitv2_interval, gaitssb, gaitssb_finetune.
+labels, evaluates on the test subjects and writes the report; takes about 6
+minutes on 2 CPU cores. This recipe is called `laptop`;
+`configs/synthetic.py:smoke` does the same at the smallest size. All systems of
+`configs/casiab.py` are available at a fraction of their widths: gaitset,
+gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol, deepgaitv2,
+deepgaitv2_interval, gaitssb, gaitssb_finetune.
 """
 
 import functools
@@ -26,21 +27,17 @@ def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
 
 def laptop() -> ml_collections.ConfigDict:
   """Half of SelfGait's widths, clips of 6 and 8 frames."""
-  c = default.laptop()
+  c = default.laptop(frames=8, few_steps=60, few_fraction=4 / 24)
   c.data.name = 'synthetic_gait'
   c.pretrain.steps = 200
   c.finetune.steps = 150
   c.finetune.batch_subjects, c.finetune.batch_sequences = 6, 6
-  for stage in (c.finetune, c.few_scratch, c.few_pretrained):
-    stage.frames = 8
-  for few in (c.few_scratch, c.few_pretrained):
-    few.steps, few.labelled_fraction = 60, 4 / 24
   c.log.images_every_steps = 100
   return c
 
 
 def smoke() -> ml_collections.ConfigDict:
-  """Every stage in a minute; the numbers mean nothing."""
+  """Runs every stage in a minute, for tests; the results mean nothing."""
   c = laptop()
   c.synthetic.train_subjects, c.synthetic.test_subjects = 4, 3
   c.synthetic.frames = 8
@@ -59,10 +56,8 @@ def smoke() -> ml_collections.ConfigDict:
 
 
 def system(name: str) -> ml_collections.ConfigDict:
-  """A recipe of CASIA-B at laptop size."""
+  """A system of `configs/casiab.py` at laptop size."""
   c = casiab.SYSTEMS[name]()
-  opengait.narrow(c, steps=200)
+  opengait.narrow(c, steps=200, classes=c.synthetic.train_subjects)
   c.data.name = 'synthetic_gait'
-  if c.model.get('classes', 0):
-    c.model.classes = c.synthetic.train_subjects
   return c

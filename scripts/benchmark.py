@@ -1,68 +1,62 @@
-"""How fast it is here: one JSON line a case, `benchmark.py CASE --help`."""
+"""Measures speed and memory on this machine; prints JSON lines.
+
+`benchmark.py CASE --help` describes a case and its options.
+"""
 
 import argparse
 import json
 import pathlib
 import sys
 
-# Runs from a clone, without installation.
+# Lets the script run from a clone, without installation.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from benchmarks import (
   beside,
-  busy,
-  compiled,
-  inputs,
-  memory,
-  rates,
-  recognition,
-  scaling,
-  steps,
+  busy_case,
+  compile_case,
+  count_case,
+  embed_case,
+  evaluate_case,
+  input_case,
+  memory_case,
+  rates_case,
+  scaling_case,
+  search_case,
+  step_case,
 )
 
 from selfgait_jax import errors
 
-CASES = {  # name: (its options, itself)
-  'input': (inputs.input_options, inputs.input_case),
-  'busy': (busy.busy_options, busy.busy_case),
-  'step': (steps.step_options, steps.step_case),
-  'memory': (steps.step_options, memory.memory_case),
-  'rates': (rates.rates_options, rates.rates_case),
-  'embed': (steps.embed_options, steps.embed_case),
-  'evaluate': (
-    recognition.evaluate_options,
-    recognition.evaluate_case,
-  ),
-  'search': (
-    recognition.search_options,
-    recognition.search_case,
-  ),
-  'scaling': (
-    scaling.scaling_options,
-    scaling.scaling_case,
-  ),
-  'count': (scaling.count_options, scaling.count_case),
-  'compile': (
-    compiled.compile_options,
-    compiled.compile_case,
-  ),
+CASES = {
+  'step': step_case,
+  'memory': memory_case,
+  'compile': compile_case,
+  'count': count_case,
+  'scaling': scaling_case,
+  'input': input_case,
+  'busy': busy_case,
+  'embed': embed_case,
+  'evaluate': evaluate_case,
+  'search': search_case,
+  'rates': rates_case,
 }
 
 
 def main() -> int:
-  """Exit status 1 and one sentence if the case cannot be run."""
+  """Runs a case; exit status 1 and one sentence if that is impossible."""
   parser = argparse.ArgumentParser(description=__doc__)
   cases = parser.add_subparsers(dest='case', required=True)
-  for name, (add_options, run) in CASES.items():
-    title = run.__doc__.splitlines()[0]
+  for name, module in CASES.items():
+    title = module.run.__doc__.splitlines()[0]
     case = cases.add_parser(
       name,
       help=title,
-      description=run.__doc__,
+      description=module.run.__doc__,
       formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_options(case)
-    case.set_defaults(run=run, title=title)
+    module.options(case)
+    case.set_defaults(run=module.run, title=title)
   options = parser.parse_args()
   try:
     if getattr(options, 'beside', None):

@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Every figure of docs/performance.md that needs a GPU: JSON lines on the output.
-# From a clone, with JAX for the GPU and (for the ratios) PyTorch installed:
+# Measures everything in docs/performance.md that needs a GPU; prints JSON lines.
+# Run it from a clone, with JAX for the GPU and (for the ratios) PyTorch:
 #   scripts/benchmark_gpu.sh > gpu.jsonl
 #   scripts/benchmark_gpu.sh 'step.*gaitbase'  # only the cases that match
-#   SIZE=toy scripts/benchmark_gpu.sh          # does all of it run? On a CPU.
-# A case that fails is named on stderr, the others go on; exit status 1 at the end.
+#   SIZE=toy scripts/benchmark_gpu.sh          # tries every case on a CPU
+# If a case fails, its name goes to stderr, the other cases still run, and the
+# exit status is 1.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 trap 'exit 130' INT
 only=${1:-} failed=0
 if [[ ${SIZE:-} == toy ]]; then
-  batch=(--sequences=4 --frames=3 --repeats=1) rounds=1 device=cpu
+  batch=(--sequences=4 --frames=3) timed=(--repeats=1) rounds=1 device=cpu
   rates=64 input=(--clips=8 --frames=2 --seconds=0.1 --subjects=8)
   busy=(--clips=8 --frames=2 --steps=2 --subjects=8)
   evaluate=(--sequences=4 --max_frames=8) probes=4 galleries=(8 16)
 else
-  batch=(--sequences=128 --frames=30) rounds=3 device=cuda
-  # Smaller ones are over before the time of a call is out of the figure.
+  batch=(--sequences=128 --frames=30) timed=() rounds=3 device=cuda
+  # With smaller matrices the time of the call itself would count.
   rates=32768 input=(--clips=128 --frames=30) busy=(--clips=128 --frames=30)
   evaluate=(--sequences=512) probes=4096 galleries=(133780 1000000)
   if [[ $(python -c 'import jax; print(jax.default_backend())') != gpu ]]; then
@@ -24,8 +25,8 @@ else
     exit 1
   fi
 fi
-one=(--devices=1 --dtype=bfloat16)  # PyTorch uses one, too
-# Rounds are processes; only the first compiles (`compile_seconds`).
+one=(--devices=1 --dtype=bfloat16)  # PyTorch uses one device, too
+# Each round is a process; only the first one compiles (`compile_seconds`).
 cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 export JAX_COMPILATION_CACHE_DIR=$cache
@@ -38,10 +39,12 @@ ours() {
   failed=1
   return 1
 }
-compare() {  # OPTIONS-OF-THEIRS CASE [OPTION..]; ours alone if that fails
-  local theirs="python scripts/torch_baseline.py $1 ${batch[*]} --device=$device"
+# compare PYTORCH-OPTIONS CASE [OPTION..]: times both, or ours alone if that fails.
+compare() {
+  local sizes=("${batch[@]}" ${timed[@]+"${timed[@]}"})
+  local theirs="python scripts/torch_baseline.py $1 ${sizes[*]} --device=$device"
   shift
-  set -- "$@" "${batch[@]}" "${one[@]}"
+  set -- "$@" "${sizes[@]}" "${one[@]}"
   ours "$@" --rounds="$rounds" --beside="$theirs" || ours "$@"
 }
 

@@ -1,11 +1,12 @@
-"""Published PyTorch weights to a checkpoint of selfgait_jax, and back.
+"""Converts PyTorch weights to a checkpoint of selfgait_jax, and back.
 
   convert_checkpoint.py --input=FILE --output=DIR         import
-  convert_checkpoint.py --input=DIR --to-torch=FILE       the way back
+  convert_checkpoint.py --input=DIR --to-torch=FILE       export
 
 Reads files of EchoItLiu/SelfGait, ShiqiYu/OpenGait (GaitSet, GaitPart, GaitGL,
-GaitBase, DeepGaitV2, GaitSSB) and AbnerHqC/GaitSet; see docs/import.md. What is
-written serves --config.init_from, --config.stages=evaluate and load_embedder.
+GaitBase, DeepGaitV2, GaitSSB) and AbnerHqC/GaitSet; see docs/import.md. The
+checkpoint can be evaluated, fine-tuned (--config.init_from) and embedded with
+(selfgait_jax.load_embedder).
 """
 
 import argparse
@@ -14,14 +15,14 @@ import pathlib
 import sys
 import time
 
-# Runs from a clone, without installation, and needs no accelerator.
+# Run from a clone without installation; use no accelerator.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  signals.answer('nothing half-done counts; give the same command again')
+  signals.answer('unfinished files do not count; run the same command again')
 
 from absl import logging
 
@@ -30,7 +31,7 @@ from selfgait_jax.convert import exporter, importer, recognise
 
 
 def main(arguments: list[str] | None = None) -> int:
-  """Exit status 1 and one sentence if nothing could be converted."""
+  """Returns the exit status; prints one sentence if it is 1."""
   options = _parse(arguments)
   start = time.monotonic()
   try:
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(line):
-  print(line, flush=True)
+  print(errors.printable(line, errors.LONGEST_MESSAGE), flush=True)
 
 
 def _parse(arguments):
@@ -75,12 +76,12 @@ def _parse(arguments):
   add = parser.add_argument
   names = dict.fromkeys(kind.model for kind in recognise.KINDS.values())
   patterns = lambda text: [p for p in text.split(',') if p]
-  add('--input', required=True, help='the file, or a checkpoint of ours')
+  add('--input', required=True, help='file to import or checkpoint to export')
   direction = parser.add_mutually_exclusive_group(required=True)
   direction.add_argument(
     '--output',
-    help='new folder for the checkpoint; with --with-optimizer a '
-    "stage's, such as WORKDIR/train",
+    help='new folder for the checkpoint; with --with-optimizer the '
+    'folder of a stage, such as WORKDIR/train',
   )
   direction.add_argument(
     '--to-torch', help='file to write: .pt, .pth, .ptm or .safetensors'
@@ -89,21 +90,21 @@ def _parse(arguments):
     '--model',
     default='auto',
     choices=('auto', *names, 'gaitset_original'),
-    help='network that is expected; auto: told from the keys',
+    help='the expected network; auto: recognised by the keys',
   )
   add(
     '--with-optimizer',
     action='store_true',
-    help="convert the optimiser's state too, to go on training",
+    help="convert the optimiser's state too, to resume training",
   )
-  add('--iteration', type=int, help='where the file does not say it')
+  add('--iteration', type=int, help='if neither the file nor its name holds it')
   add('--crop-width', type=int, default=44, help='columns the network sees')
   add(
     '--setting',
     action='append',
     default=[],
     metavar='NAME=VALUE',
-    help='of config.model, where the shapes do not tell it; repeatable',
+    help='a setting of config.model that no shape tells; repeatable',
   )
   for name in ('missing', 'unexpected'):
     add(
@@ -118,5 +119,5 @@ def _parse(arguments):
 
 
 if __name__ == '__main__':
-  logging.set_verbosity(logging.ERROR)  # of the libraries
+  logging.set_verbosity(logging.ERROR)  # silences the libraries
   sys.exit(main())

@@ -27,7 +27,7 @@ def main():
   axes.text(9, 31.6, 'clip 1', ha='center', fontsize=9)
   axes.text(9, 15.6, 'clip 2', ha='center', fontsize=9)
   top = ['set encoder\n(each frame)', 'horizontal\npyramid', 'micro-motion']
-  top += ['max over\ntime', 'linear map\na part', 'projector', 'predictor']
+  top += ['max over\ntime', 'linear map\nper part', 'projector', 'predictor']
   bottom = [*top[:2], '', *top[3:6]]
   _row(axes, top, 26, ONLINE)
   _row(axes, bottom, 10, TARGET)

@@ -2,7 +2,7 @@
 
 Expects PNG masks or OpenGait pickles in folders subject/condition/view, or as
 OU-MVLP and GREW are downloaded. Can be killed at any time: the same command
-goes on where it stopped.
+continues where it stopped.
 """
 
 import argparse
@@ -16,17 +16,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from selfgait_jax.machine import signals
 
 if __name__ == '__main__':
-  signals.answer('the same command goes on where it stopped')
+  signals.answer('the same command continues where it stopped')
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed
-from selfgait_jax.data.prepare import preparation, trees
+from selfgait_jax.data.prepare import preparation, summaries, trees
 
 SHOWN = 10  # of the refused files, in the closing message
+LONGEST_LINE = 1000  # characters
 
 
 def main() -> int:
-  """Exit status 1 and one sentence if nothing could be prepared."""
+  """Returns 1, after one sentence, if nothing could be prepared."""
   options = _parse()
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   try:
@@ -34,12 +35,12 @@ def main() -> int:
   except errors.UserError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  except OSError as error:  # a full disk, among others
-    print(
-      f'error: expected to write {options.output}, found: {error}; put that'
-      ' right, and the same command goes on',
-      file=sys.stderr,
+  except OSError as error:  # a full disk, for example
+    sentence = (
+      f'expected to write {options.output}, found: {error}; put that right,'
+      ' and the same command continues'
     )
+    print(f'error: {errors.UserError(sentence)}', file=sys.stderr)
     return 1
   return 0
 
@@ -58,18 +59,19 @@ def _prepare(options):
     overwrite='always' if options.overwrite else 'never',
     report=_say,
   )
-  print('\n'.join(preparation.describe(summary)))
+  for line in summaries.describe(summary):
+    _say(line)
   if options.pack:
     _say(f'packing {options.pack}')
     records = loading.read_records(facts.name, options.output)
     size = packed.write(records, options.pack, facts.name)
     _say(f'{options.pack}: {size / 1e6:.0f} MB')
-  refused = preparation.read_refused(options.output, facts.name)
+  refused = summaries.read_refused(options.output, facts.name)
   for entry in refused[:SHOWN]:
-    _say(f'refused {entry["file"]}: {entry["reason"]}')
+    _say(f'refused {errors.printable(entry["file"])}: {entry["reason"]}')
   note = (
-    f'; {len(refused):,} files or folders were refused: all are in '
-    f'{preparation.REFUSED} there; add --overwrite once they are mended'
+    f'; {len(refused):,} files or folders were refused: {summaries.REFUSED}'
+    ' there lists them all; add --overwrite once they are repaired'
     if refused
     else ''
   )
@@ -77,7 +79,7 @@ def _prepare(options):
 
 
 def _say(line):
-  print(line, flush=True)
+  print(errors.printable(line, LONGEST_LINE), flush=True)
 
 
 def _parse():
@@ -94,12 +96,12 @@ def _parse():
     action='store_true',
     help='the PNG files are 64 x 64 already; take them as they are',
   )
-  add('--workers', type=int, default=os.cpu_count(), help='processes')
+  add('--workers', type=int, default=os.cpu_count(), help='number of processes')
   add('--pack', help='also write this .npz (config.data.packed_file)')
   add(
     '--overwrite',
     action='store_true',
-    help='prepare again although the data set is complete',
+    help='prepare again even if the data set is complete',
   )
   return parser.parse_args()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs selfgait_jax.main on all workers of a TPU slice: docs/pods.md.
+# Runs selfgait_jax.main on all workers of a TPU slice; see docs/pods.md.
 set -euo pipefail
 
 usage() {
@@ -9,18 +9,18 @@ Runs `python -m selfgait_jax.main` on all workers of a TPU slice.
   scripts/run_tpu_pod.sh --name=SLICE --zone=ZONE [OPTIONS] -- \
     --config=CONFIG --workdir=SHARED_FOLDER [OTHER ARGUMENTS OF main]
 
-  --name=SLICE     of `gcloud compute tpus tpu-vm create`
-  --zone=ZONE      it is in
-  --project=ID     by default gcloud's own
-  --no-setup       neither copy the code nor install: they are there
-  --dry-run        print the commands and run none
-  --help           this text
+  --name=SLICE     name given to `gcloud compute tpus tpu-vm create`
+  --zone=ZONE      zone of the slice
+  --project=ID     by default the project set in gcloud
+  --no-setup       do not copy or install; use what an earlier call installed
+  --dry-run        print the commands without running them
+  --help           print this text
 
-Copies the committed state of this clone to ~/selfgait_jax of every worker,
-installs it there in ~/selfgait_venv, and starts one process a worker. The run
-outlives this command: its log is ~/selfgait_jax.log on each worker, and the
-same command goes on from the last checkpoint once a run has ended. --workdir
-must be a folder that all workers share.
+Copies the committed state of this clone to ~/selfgait_jax on every worker,
+installs it there in ~/selfgait_venv, and starts one process per worker. The run
+continues if this command is interrupted; its log is ~/selfgait_jax.log on each
+worker. After a run has ended, the same command resumes from the last checkpoint.
+--workdir must be a folder that all workers share.
 END
 }
 
@@ -75,7 +75,7 @@ if [[ $setup == yes ]]; then
   archive=$folder/selfgait_jax.tar.gz
   run git -C "$root" archive --output="$archive" HEAD
   run gcloud compute tpus tpu-vm scp "$archive" "$name:" "${where[@]}"
-  # The images of TPU machines may have an older Python than this project needs.
+  # TPU images may have an older Python than this project needs.
   install="set -e; mkdir -p selfgait_jax; \
 tar -xzf selfgait_jax.tar.gz -C selfgait_jax; \
 python3 -m pip install --quiet --user uv; \
@@ -87,7 +87,7 @@ python3 -m uv pip install --quiet --python=selfgait_venv/bin/python \
 fi
 
 printf -v arguments '%q ' "$@" --config.distributed=on
-# It goes on if the connection ends; what it says is shown until then.
+# The run survives the end of the connection; its log is shown until then.
 main="cd selfgait_jax; : > ../selfgait_jax.log; \
 nohup ../selfgait_venv/bin/python -m selfgait_jax.main \
 $arguments >> ../selfgait_jax.log 2>&1 & started=\$!; \

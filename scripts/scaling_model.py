@@ -1,49 +1,51 @@
-"""Step time and efficiency on many devices, on paper: docs/scaling.md's tables.
+"""Estimates step time and efficiency on many devices; prints tables.
 
   python scripts/scaling_model.py
 
-No JAX and no device: counts of our own steps (`benchmark.py count`), published
-rates of chips and links, and the assumptions named below.
+These are the tables of docs/scaling.md. The model needs neither JAX nor a
+device. It combines counts of our own steps (`benchmark.py count`), published
+rates of chips and links, and the assumptions below.
 """
 
 import dataclasses
 import math
 
 DEVICES = (1, 8, 64, 512)
-BATCH = 128  # clips, published: 8 subjects x 16 sequences of 30 frames
-# Assumptions: the shares of a chip's and of its links' peak that are reached,
-# seconds of a hop between two chips, and of a message between hosts besides.
+BATCH = 128  # clips, as published: 8 subjects x 16 sequences of 30 frames
+# Assumptions: the shares of a chip's peak and of its links' peak that a step
+# reaches, the seconds of a hop between two chips, and the additional seconds of
+# a message between hosts.
 FRACTIONS, LINK_SHARE, HOP, LAUNCH = (0.2, 0.4), 0.7, 1e-6, 10e-6
-# A pass of the triplet count over scores [P, B, B] reads the float32 scores
-# twice, reads and writes the int32 counts; there are as many passes as an
-# identity has samples, 16 in the published batch, however large the whole is.
+# Each pass of the triplet count over scores [P, B, B] reads the float32 scores
+# twice, and reads and writes the int32 counts. There is one pass for each
+# sample of an identity: 16 in the published batch, and also in a larger one.
 TRIPLET_BYTES, SEQUENCES = 16, 16
 EXACT = 6  # bfloat16 passes of a float32 product
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-  """Of a training step, from `benchmark.py count --step=NAME`."""
+  """Counts of a training step, from `benchmark.py count --step=NAME`."""
 
   name: str
-  flop: float  # a clip of 30 frames
+  flop: float  # per clip of 30 frames
   gradient: int  # bytes: parameters x 4
-  small: int  # collectives a step besides the gradient's, on the critical path
-  parts: int = 0  # of the embeddings that the triplet loss compares; 0: none
+  small: int  # collectives besides the gradient's, on the critical path
+  parts: int = 0  # of an embedding in the triplet loss; 0: no such loss
   features: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-  """Published rates, one way, in FLOP/s and bytes/s."""
+  """Published rates in FLOP/s and, for one direction, bytes/s."""
 
   name: str
   flops: float  # bfloat16, dense
   memory: float
-  inner: float  # a chip's links to its group
-  group: int  # chips that these links join
-  outer: float  # a chip's share of the network between groups
-  torus: int  # axes; 0: a switch
+  inner: float  # links of a chip within its group
+  group: int  # chips that these links connect
+  outer: float  # share of a chip in the network between groups
+  torus: int  # number of axes; 0: a switch
 
 
 SELFGAIT = Step('SelfGait, two views', 6.188e12 / 128, 4 * 2206944, 12)
@@ -57,7 +59,7 @@ CHIPS = V5E, V5P, H200
 
 
 def all_reduce(chip: Chip, devices: int, size: float) -> float:
-  """Seconds: a ring in each group, then one between groups, on shards."""
+  """Seconds of a ring in each group and one between groups, on shards."""
   inside = min(devices, chip.group)
   groups = math.ceil(devices / inside)
   share = LINK_SHARE
@@ -67,34 +69,34 @@ def all_reduce(chip: Chip, devices: int, size: float) -> float:
 
 
 def latency(chip: Chip, devices: int) -> float:
-  """Seconds of a collective without content."""
+  """Seconds of a collective that moves nothing."""
   if devices == 1:
     return 0.0
   inside = min(devices, chip.group)
   groups = math.ceil(devices / inside)
-  if chip.torus:  # there and back, half way round each axis
+  if chip.torus:  # half way round each axis and back
     hops = chip.torus * inside ** (1 / chip.torus)
     return HOP * hops + (LAUNCH * math.log2(groups) if groups > 1 else 0)
   return LAUNCH + 2 * HOP * math.log2(devices)  # a tree, there and back
 
 
 def step_seconds(step, chip, devices, clips, fraction, overlap) -> dict:
-  """Seconds of a step of `clips` clips a device, by part.
+  """Seconds of the parts of a step with `clips` clips per device.
 
   Args:
     fraction: of the chip's peak that the network reaches.
-    overlap: the gradient's all-reduce runs behind the backward pass, two
-      thirds of the compute.
+    overlap: the gradient's all-reduce runs during the backward pass, which is
+      two thirds of the compute.
   """
   compute = step.flop * clips / (fraction * chip.flops)
   batch = clips * devices
   triplets = exchange = 0.0
   if step.parts:
-    scores = step.parts * clips * batch  # a device's rows of [P, B, B]
+    scores = step.parts * clips * batch  # rows of [P, B, B] on one device
     triplets = TRIPLET_BYTES * scores * min(SEQUENCES, batch) / chip.memory
     flop = EXACT * 6 * scores * step.features  # forward and backward
     triplets += flop / (fraction * chip.flops)
-    # Embeddings gathered forward and backward, their gradients summed.
+    # Gathers embeddings forward and backward, and sums their gradients.
     rows = 4 * step.parts * step.features * batch
     exchange = 2 * all_reduce(chip, devices, rows)
   gradient = all_reduce(chip, devices, step.gradient)
@@ -111,9 +113,9 @@ def step_seconds(step, chip, devices, clips, fraction, overlap) -> dict:
 
 
 def efficiency(step, chip, devices, clips, fraction, overlap, strong=False):
-  """Clips a second and device over those of one device.
+  """Clips per second and device, divided by those of one device alone.
 
-  `clips` are a device's; for strong scaling one device has all of them.
+  Each device has `clips` clips; for strong scaling one device has all of them.
   """
   args = fraction, overlap
   alone = clips * devices if strong else clips

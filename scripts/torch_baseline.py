@@ -1,17 +1,18 @@
-"""What a user would run instead: the same training steps in PyTorch.
+"""Times the same training steps in PyTorch, for comparison.
 
-An independent PyTorch writing of three training steps, to be timed beside
-`scripts/benchmark.py step` and `embed` by their option `--beside`:
+These are independent implementations of what a PyTorch user would run.
+`scripts/benchmark.py step` and `embed` time them with the option `--beside`:
 
   selfgait    two views, symmetric cosine loss, EMA target, SGD; temporal
               convolutions part by part, as PyTorch users have them
-  gaitbase    ResNet-9, horizontal pooling and BNNeck; both losses; SGD
-  deepgaitv2  the same with pseudo-3D blocks; deep with --layers 1 4 4 1, ours
-              with --setting='layers=(1,4,4,1)'
-  embed       the selfgait encoder's forward pass alone
+  gaitbase    ResNet-9, horizontal pooling and BNNeck; triplet loss and
+              cross-entropy; SGD
+  deepgaitv2  the same with pseudo-3D blocks; --layers 1 4 4 1 makes it deep, as
+              --setting='layers=(1,4,4,1)' does in benchmark.py
+  embed       only the forward pass of the selfgait encoder
 
-Prints one JSON line: median seconds a step and frames a second (a frame counts
-once per view). Needs torch alone (requirements-convert.txt).
+Prints one JSON line with the median seconds per step and frames per second (a
+frame counts once per view). Needs only torch (requirements-convert.txt).
 """
 
 import argparse
@@ -31,7 +32,7 @@ SUPERVISED = {
 
 
 def build(step, n, t, device, amp, layers):
-  """(what runs one step, frames that it sees)."""
+  """(function that runs one step, number of frames that it sees)."""
   cast = lambda: torch.autocast(
     device, torch.bfloat16 if device == 'cpu' else torch.float16, enabled=amp
   )
@@ -153,7 +154,7 @@ def main():
     type=int,
     nargs=4,
     default=(1, 1, 1, 1),
-    help='blocks a stage of gaitbase and deepgaitv2',
+    help='blocks in each stage of gaitbase and deepgaitv2',
   )
   p.add_argument('--device', default='cpu')
   p.add_argument('--amp', action='store_true')

@@ -6,7 +6,7 @@ __version__ = '0.1.0'
 
 
 def __getattr__(name):
-  # On first use, so that a data worker does not pay for importing JAX.
+  # Imported on first use: worker processes for data must not import JAX.
   if name == 'load_embedder':
     return importlib.import_module('selfgait_jax.embedder').load_embedder
   if name in ('losses', 'protocols', 'retrieval'):

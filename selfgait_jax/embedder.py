@@ -3,12 +3,13 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
+import jax
 import ml_collections
 import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import input_pipeline, sequences
+from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
 from selfgait_jax.models import factory, pixels
@@ -124,7 +125,7 @@ def make_embedder(
     title: str = '',
   ) -> np.ndarray:
     rows = np.arange(len(sequences)) if rows is None else np.asarray(rows)
-    batches = input_pipeline.evaluation_batches(
+    batches = evaluation_batches.evaluation_batches(
       sequences,
       rows,
       max_frames=max_frames,
@@ -179,7 +180,10 @@ def _one_behind(step, variables, batches, mesh):
 
 def _one_output(variables, frames, mask, *, output, model, crop_width):
   clips = pixels.crop_frames(frames, crop_width)
-  outputs = model.apply(variables, clips, mask)
+  # A GPU or TPU would otherwise multiply in TF32 or bfloat16 and round more
+  # than docs/import.md allows.
+  with jax.default_matmul_precision('highest'):
+    outputs = model.apply(variables, clips, mask)
   if output not in outputs:
     raise errors.UserError(
       f'expected an output of the network out of {", ".join(outputs)}, found '

@@ -1,22 +1,22 @@
-"""The exception that ends a command with a sentence, and words of others."""
+"""The exception that ends a command with one sentence, and safe quoting."""
 
 LONGEST_MESSAGE = 2000  # characters
 
 
 class UserError(Exception):
-  """Something the user can put right.
+  """A mistake that the user can correct.
 
   The message says what was expected, what was found and what to change. The
-  command lines print it alone and exit with status 1. It is always one
-  printable line, even if it quotes a file that was written to deceive; quote
-  names and values through `printable`, so that none crowds out the rest.
+  commands print only the message and exit with status 1. It is always one
+  printable line, even if it quotes a file that was written to deceive. Quote
+  names and values with `printable`, so that none crowds out the rest.
   """
 
-  def __init__(self, message=''):
+  def __init__(self, message: object = ''):
     super().__init__(printable(message, LONGEST_MESSAGE))
 
 
-def printable(text, limit: int = 200) -> str:
+def printable(text: object, limit: int = 200) -> str:
   r"""Text of unknown origin (a name, a key, a library's words) for a message.
 
   Args:

@@ -1,10 +1,11 @@
 """Losses on embeddings [B, P, D]: arrays in, a scalar (and metrics) out.
 
-Everything is computed in float32, part by part, over the global batch.
+All are computed in float32, separately for each part, over the global batch.
 """
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from selfgait_jax.models import layers
 
@@ -17,15 +18,15 @@ def byol_loss(
 ) -> Array:
   """Mean of 1 - cos between predictions and targets (BYOL, arXiv 2006.07733).
 
-  One direction of the symmetric loss: callers add the two.
+  This is one direction of the symmetric loss; callers add both.
 
   Args:
     prediction: [B, P, D], of the online branch.
     target: [B, P, D], of the target branch; receives no gradient.
-    over_parts: similarity along P for each feature, as the SelfGait release
-      computes it, in place of along D for each part.
+    over_parts: take the cosine over P for each feature, as the SelfGait release
+      does, instead of over D for each part.
   """
-  # The target branch follows by averaging weights, never by gradient.
+  # The target branch is a moving average of weights and is not trained.
   target = jax.lax.stop_gradient(target)
   axis = 1 if over_parts else 2
   cosine = jnp.sum(
@@ -42,17 +43,17 @@ def infonce_loss(
 ) -> tuple[Array, Metrics]:
   """Per-part contrastive loss over the batch (InfoNCE, arXiv 1807.03748).
 
-  Row b of `key` is the positive of row b of `query`, every other row a
-  negative; the mean is over rows and parts, as in GaitSSB (OpenGait).
+  Row b of `key` is the positive of row b of `query`; all other rows are
+  negatives. The loss is the mean over rows and parts, as in GaitSSB (OpenGait).
 
   Args:
     query: [B, P, D], of the online branch.
     key: [B, P, D]; receives no gradient.
     temperature: divides the cosines.
-    label_smoothing: in [0, 1); GaitSSB's is 0.1.
+    label_smoothing: in [0, 1]; GaitSSB's is 0.1.
 
   Returns:
-    The loss and `accuracy`, the share of queries nearest to their own key.
+    The loss, and `accuracy`: the share of queries whose nearest key is theirs.
   """
   key = jax.lax.stop_gradient(key)
   logits = jnp.einsum(
@@ -69,28 +70,26 @@ def cross_entropy_loss(
   scale: float = 16.0,
   label_smoothing: float = 0.1,
 ) -> tuple[Array, Metrics]:
-  """Softmax cross-entropy of every part, mean over samples and parts.
+  """Softmax cross-entropy of each part, mean over samples and parts.
 
-  As in OpenGait: the smoothed target is 1 - `label_smoothing` of the label
-  and `label_smoothing` of the uniform distribution.
+  As in OpenGait, the target is a mixture of the label, with weight
+  1 - `label_smoothing`, and of the uniform distribution.
 
   Args:
     logits: [B, P, K], multiplied by `scale` first.
     labels: int [B], below K.
     scale: 16 for cosine logits.
-    label_smoothing: in [0, 1).
+    label_smoothing: in [0, 1].
 
   Returns:
-    The loss and `accuracy`, the share of right parts.
+    The loss, and `accuracy`: the share of parts classified correctly.
   """
-  log_probabilities = jax.nn.log_softmax(scale * logits.astype(jnp.float32))
-  rows = labels[:, None, None]  # [B, 1, 1]
-  of_label = jnp.take_along_axis(log_probabilities, rows, axis=2)
-  loss = -(1 - label_smoothing) * jnp.mean(
-    of_label
-  ) - label_smoothing * jnp.mean(log_probabilities)
+  one_hot = jax.nn.one_hot(labels, logits.shape[2], dtype=jnp.float32)
+  target = optax.losses.smooth_labels(one_hot, label_smoothing)
+  scaled = scale * logits.astype(jnp.float32)
+  loss = optax.losses.softmax_cross_entropy(scaled, target[:, None])  # [B, P]
   hits = jnp.argmax(logits, axis=2) == labels[:, None]
-  return loss, {'accuracy': jnp.mean(hits)}
+  return jnp.mean(loss), {'accuracy': jnp.mean(hits)}
 
 
 def triplet_loss(
@@ -102,27 +101,30 @@ def triplet_loss(
 ) -> tuple[Array, Metrics]:
   """Batch-all or batch-hard triplet loss on Euclidean distances.
 
-  As in GaitSet, SelfGait and OpenGait, for each part by itself: an anchor is
-  among its own positives; 'all' divides the sum of the hinges by the number of
-  those above zero (0 if none), 'hard' is the mean over anchors of the farthest
-  positive against the nearest negative. Identities may have unequal numbers
-  of samples. Temporaries grow with P * B * B, not with the triplets; time with
-  that times the samples of the largest identity.
+  As in GaitSet, SelfGait and OpenGait, each part has its own triplets, and an
+  anchor counts as one of its own positives. With 'all' the loss is the sum of
+  the hinges divided by the number of active hinges (those above zero; the loss
+  is 0 if there are none). With 'hard' it is the mean over anchors of the hinge
+  of the farthest positive and the nearest negative. Identities may have
+  different numbers of samples. Memory grows with P * B * B, and time with
+  P * B * B times the samples of the largest identity.
 
   Args:
     embeddings: [B, P, D].
     labels: int [B].
     margin: in the unit of the distance.
     mode: 'all' or 'hard'.
-    most: no identity has more samples than this; of one that has, the others
-      would not count as positives, without a word, and loss and metrics would
-      be wrong. None: counted, for which a GPU asks its host in the middle of
-      the step.
+    most: upper bound of the samples of one identity. It is not checked: with a
+      larger identity the loss and metrics are silently wrong. None counts them,
+      which makes a GPU wait for its host in every step.
 
   Returns:
     The mean over parts, and means over parts of: `active_triplets` (number of
-    hinges above zero), `active_share` (of all triplets), `mean_distance` (over
-    all pairs) and `hardest` (the largest hinge of a part).
+    active hinges), `active_share` (their share of all triplets),
+    `mean_distance` (over all pairs) and `hardest` (the largest hinge).
+
+  Raises:
+    ValueError: `mode` is neither 'all' nor 'hard'.
   """
   distance = _distances(embeddings)
   return _hinges(distance, distance, labels, margin, mode, most)
@@ -137,8 +139,8 @@ def multi_view_consistency_loss(
 ) -> tuple[Array, Metrics]:
   """Batch-all triplet loss on distances raised to the power 1 + gamma.
 
-  From the Multi-view-Consistency-loss extension of OpenGait; `gamma` 0 is
-  `triplet_loss`, and arguments and results are as there.
+  From the Multi-view-Consistency-loss extension of OpenGait. `gamma` 0 gives
+  `triplet_loss`, which also describes the other arguments and the results.
   """
   distance = _distances(embeddings)
   score = distance ** (1 + gamma)
@@ -146,26 +148,26 @@ def multi_view_consistency_loss(
 
 
 def normalise(x: Array, axis: int = -1) -> Array:
-  """float32 `x` at length 1 along `axis`; zero stays zero, slopes finite."""
+  """`x` in float32, scaled to length 1 along `axis`; zeros stay zero."""
   return layers.unit_length(x.astype(jnp.float32), axis)
 
 
 def _hinges(score, distance, labels, margin, mode, most):
-  """Triplet hinges of [P, B, B] scores, anchors along the second axis."""
-  positive = labels[:, None] == labels[None, :]  # [B, B], with the diagonal
+  """Loss and metrics of scores [P, B, B], whose second axis is the anchors."""
+  positive = labels[:, None] == labels[None, :]  # [B, B], includes itself
   farthest = jnp.max(jnp.where(positive, score, -jnp.inf), axis=2)
   nearest = jnp.min(jnp.where(positive, jnp.inf, score), axis=2)
   hardest = jax.nn.relu(margin + farthest - nearest)  # [P, B]
 
   shifted = score + margin * positive
   weights = _active_weights(jax.lax.stop_gradient(shifted), positive, most)
-  # All anchors of a pod together may have more than an int32 can count.
+  # float32, because a large batch may have more triplets than int32 can count.
   active = jnp.sum(jnp.maximum(weights, 0), axis=2).astype(jnp.float32)
   active = jnp.sum(active, axis=1)  # [P]
   if mode == 'all':
-    # Which hinges are active is piecewise constant, so their sum is linear in
-    # the scores and these weights are its gradient. An anchor's weights add
-    # up to 0: taking off its mean changes nothing but the rounding.
+    # While the same hinges are active, their sum is linear in the scores, with
+    # these weights. The weights of an anchor add up to 0, so subtracting its
+    # mean score only reduces the rounding error.
     centre = jax.lax.stop_gradient(jnp.mean(shifted, axis=2, keepdims=True))
     total = jnp.sum(weights * (shifted - centre), axis=(1, 2))
     loss = total / jnp.maximum(active, 1)
@@ -186,18 +188,18 @@ def _hinges(score, distance, labels, margin, mode, most):
 
 
 def _active_weights(shifted, positive, most):
-  """How often each pair stands in an active triplet, negatives counted below 0.
+  """Number of active triplets that contain each pair; negative for negatives.
 
-  A triplet is active where the shifted score of its positive pair exceeds that
-  of its negative pair. A pass compares one positive of every anchor with all of
-  its negatives, so that there are as many passes as the largest identity has
-  samples: few, and no more of them in a larger batch. Nothing is added up
-  between anchors, whose rows may lie on several devices.
+  A triplet is active where the shifted score of its positive pair exceeds the
+  score of its negative pair. Each pass compares one positive of every anchor
+  with all its negatives, so there are as many passes as the largest identity
+  has samples, in a batch of any size. Nothing is summed over anchors, whose
+  rows may be on different devices.
 
   Args:
-    shifted: float32 [P, B, B], margin added to the positive pairs.
+    shifted: float32 [P, B, B], scores plus the margin for positive pairs.
     positive: bool [B, B].
-    most: in a row of `positive`, if known.
+    most: upper bound of the positives in a row; None to count them.
 
   Returns:
     int32 [P, B, B].
@@ -208,7 +210,7 @@ def _active_weights(shifted, positive, most):
     weights, left = carry
     some = jnp.any(left, axis=1, keepdims=True)
     column = jnp.argmax(left, axis=1, keepdims=True)  # of the next positive
-    chosen = left & (samples == column)  # [B, B], one of a row or none
+    chosen = left & (samples == column)  # [B, B], at most one in each row
     score = jnp.take_along_axis(shifted, column[None], axis=2)  # [P, B, 1]
     nearer = some & ~positive & (shifted < score)
     count = jnp.sum(nearer, axis=2, keepdims=True, dtype=jnp.int32)
@@ -222,8 +224,8 @@ def _active_weights(shifted, positive, most):
 def _distances(embeddings):
   """Euclidean distances [P, B, B] between the samples of each part."""
   x = embeddings.astype(jnp.float32).transpose(1, 0, 2)  # [P, B, D]
-  # Distances do not see a common offset, but the difference of squares below
-  # loses digits to it, above all when the embeddings lie close together.
+  # A common offset does not change distances, but the difference of squares
+  # below loses digits to it when the embeddings lie close together.
   x = x - jax.lax.stop_gradient(jnp.mean(x, axis=1, keepdims=True))
   squares = jnp.sum(x * x, axis=2)
   products = jnp.einsum('pad,pbd->pab', x, x, precision='highest')
@@ -232,9 +234,8 @@ def _distances(embeddings):
 
 
 def _safe_sqrt(x):
-  """Square root above zero, 0 elsewhere with gradient 0 as in PyTorch.
-
-  The inner `where` keeps the infinite slope at 0 out of the gradient.
-  """
+  """The square root; 0 with gradient 0 where x <= 0, as in PyTorch."""
+  # The inner `where` keeps the infinite slope of the root at 0 out of the
+  # gradient.
   above = x > 0
   return jnp.where(above, jnp.sqrt(jnp.where(above, x, 1.0)), 0.0)

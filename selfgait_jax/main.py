@@ -21,7 +21,7 @@ from selfgait_jax.evaluate import evaluation, held_out, scores
 from selfgait_jax.machine import cluster, cores, processes
 from selfgait_jax.run import log_lines, transfer, workspace
 from selfgait_jax.settings import command_line, validate
-from selfgait_jax.train import loop
+from selfgait_jax.train import loop, plan
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Config file, with a recipe after a colon.', lock_config=True
@@ -41,7 +41,7 @@ def main(argv):
     cluster.join(config.distributed)
     signals.end_by(processes.stop)
     with processes.fail_together(signals.Stopped):
-      cores.use_all_cores(loop.batch_sizes(config))
+      cores.use_all_cores(plan.batch_sizes(config))
       run(config, command_line.workdir(_WORKDIR.value))
   except errors.UserError as error:
     sys.exit(f'error: {error}')
@@ -51,19 +51,19 @@ def main(argv):
 
 
 def run(config, workdir: pathlib.Path) -> None:
-  """Runs `config.stages` in order; finished ones are passed over."""
+  """Runs `config.stages` in order; skips training stages that are finished."""
   config = transfer.adopt_model(config)
   validate.check(config)
   scores.probe_lists(config)  # a missing list ends the run before it trains
   with workspace.claim(workdir):
     workspace.record(config, workdir)
-    loop.check_batches(config, workdir)
+    plan.check_batches(config, workdir)
 
     load = loading.loader(config)
     for stage in config.stages.split(','):
       if stage == 'evaluate':
         evaluation.evaluate(config, workdir, load)
-      elif loop.is_finished(config, workdir, stage):
+      elif plan.is_finished(config, workdir, stage):
         logging.info('%s: finished before', stage)
       else:
         loop.train(config, workdir, stage, load('train'), held_out.make_check)

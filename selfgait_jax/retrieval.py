@@ -1,11 +1,11 @@
-"""Distances between embeddings, nearest neighbours and scores of a ranking.
+"""Distances between embeddings, nearest neighbours and ranking scores.
 
-Embeddings are [N, P, D] (sequences, parts, features). Of two gallery sequences
-at one distance, the earlier in the gallery ranks first, as in a stable sort.
+Embeddings are [N, P, D] (sequences, parts, features). Of gallery sequences at
+the same distance, the first in the gallery ranks first, as in a stable sort.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +14,20 @@ import numpy as np
 from selfgait_jax import errors
 
 METRICS = ('euclidean', 'flattened', 'cosine')
-PROBE_BLOCK = 1024  # sequences of a device step; larger inputs are cut
-GALLERY_BLOCK = 4096
-HOST_BLOCK = 2**22  # distances held at a time by `retrieve`, 16 MiB
+PROBE_BLOCK = 1024  # most probes in one step on the device
+GALLERY_BLOCK = 4096  # most gallery sequences in one step on the device
+HOST_BLOCK = 2**22  # most distances in a block of `host_blocks`, 16 MiB
+
+Array = np.ndarray | jax.Array
 
 
-def pairwise_distance(probes, gallery, metric: str = 'euclidean') -> np.ndarray:
+def pairwise_distance(
+  probes: Array, gallery: Array, metric: str = 'euclidean'
+) -> np.ndarray:
   """Distance of every probe to every gallery sequence.
 
   Args:
-    probes: [M, P, D], NumPy or JAX, of any float type.
+    probes: [M, P, D], of any float type.
     gallery: [N, P, D].
     metric: 'euclidean', the mean over parts of the Euclidean distance
       (SelfGait, OpenGait's `euc`); 'flattened', one Euclidean distance over
@@ -31,10 +35,10 @@ def pairwise_distance(probes, gallery, metric: str = 'euclidean') -> np.ndarray:
       of the cosine (OpenGait's `cos`), where a zero vector has cosine 0.
 
   Returns:
-    float32 [M, N]. Temporaries stay at one block of it.
+    float32 [M, N], computed in blocks to bound the memory.
 
   Raises:
-    UserError: for an unknown metric or shapes that do not go together.
+    UserError: the metric is unknown or the shapes do not match.
   """
   _check(probes, gallery, metric)
   distance = np.empty((len(probes), len(gallery)), np.float32)
@@ -47,16 +51,19 @@ def pairwise_distance(probes, gallery, metric: str = 'euclidean') -> np.ndarray:
 
 
 def nearest(
-  probes, gallery, k: int, metric: str = 'euclidean'
+  probes: Array, gallery: Array, k: int, metric: str = 'euclidean'
 ) -> tuple[np.ndarray, np.ndarray]:
   """The k nearest gallery sequences of every probe.
 
-  Goes through blocks of probes and of gallery, so that memory grows with
-  M * k and never with M * N.
+  Works on blocks of probes and of the gallery, so memory grows with M * k and
+  not with M * N. For the arguments see `pairwise_distance`.
 
   Returns:
-    Distances, float32 [M, K], ascending, and gallery rows, int32 [M, K], with
-    K the smaller of `k` and N.
+    Distances, float32 [M, K], ascending, and gallery rows, int32 [M, K], where
+    K is the smaller of `k` and N.
+
+  Raises:
+    UserError: the metric is unknown or the shapes do not match.
   """
   _check(probes, gallery, metric)
   k = min(k, len(gallery))
@@ -66,7 +73,7 @@ def nearest(
     best = jnp.full((len(some_probes), k), jnp.inf)
     index = jnp.full((len(some_probes), k), len(gallery), jnp.int32)
     for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
-      # Not ahead of the device: queued blocks would fill its memory.
+      # Waits for the device, since queued blocks would fill its memory.
       jax.block_until_ready(best)
       best, index = _merge_nearest(
         best, index, some_probes, some_gallery, columns.start, columns.stop,
@@ -77,58 +84,25 @@ def nearest(
   return distances, indices
 
 
-def retrieve(
-  probes,
-  held_out_subjects: np.ndarray,
-  gallery,
-  gallery_subjects: np.ndarray,
-  metric: str = 'euclidean',
-  probe_views: np.ndarray | None = None,
-  gallery_views: np.ndarray | None = None,
-  distances: Callable[[slice], np.ndarray] | None = None,
-) -> np.ndarray:
-  """`mate_ranks` of embeddings, a block of probes at a time.
-
-  With views given, gallery sequences of the probe's own subject and view are
-  left out of its gallery. `distances` gives those of some probes [m, N] in
-  place of the metric.
-
-  Returns:
-    int32 [M, K], K the largest number of gallery sequences of one subject.
-  """
-  counts = np.unique(gallery_subjects, return_counts=True)[1]
-  ranks = np.zeros((len(probes), max(counts, default=1)), np.int32)
-  if distances is None:
-    distances = lambda rows: pairwise_distance(probes[rows], gallery, metric)
-  for rows in host_blocks(len(probes), len(gallery)):
-    distance = distances(rows)
-    mates = held_out_subjects[rows, None] == gallery_subjects
-    if probe_views is not None:
-      distance[mates & (probe_views[rows, None] == gallery_views)] = np.inf
-    found = mate_ranks(distance, mates)
-    ranks[rows, : found.shape[1]] = found
-  return ranks
-
-
 def host_blocks(rows: int, columns: int) -> Iterator[slice]:
-  """Cuts `rows` so that a block of distances holds about `HOST_BLOCK`."""
+  """Slices of the rows whose distances to all columns fit `HOST_BLOCK`."""
   height = int(np.clip(HOST_BLOCK // max(columns, 1), 1, PROBE_BLOCK))
   for start in range(0, rows, height):
     yield slice(start, min(start + height, rows))
 
 
 def mate_ranks(distance: np.ndarray, mates: np.ndarray) -> np.ndarray:
-  """Where the mates of every probe stand among its gallery.
+  """Ranks of every probe's mates in its gallery.
 
   Args:
     distance: [M, N]; infinity leaves a gallery sequence out.
-    mates: bool [M, N], gallery sequences of the probe's subject.
+    mates: bool [M, N], True for gallery sequences of the probe's subject.
 
   Returns:
-    int32 [M, K], K >= 1: ranks from 1, ascending, zeros behind the last mate.
+    int32 [M, K], K >= 1: ranks from 1, ascending, padded with zeros.
   """
-  # A rank is one plus the number of sequences in front: with the few mates
-  # that a probe has, counting is cheaper than sorting the gallery.
+  # A rank is one plus the number of nearer sequences. A probe has few mates, so
+  # counting is cheaper than sorting the gallery.
   mates = mates & np.isfinite(distance)
   count = mates.sum(axis=1)
   row, column = np.nonzero(mates)
@@ -149,17 +123,17 @@ def mate_ranks(distance: np.ndarray, mates: np.ndarray) -> np.ndarray:
 
 
 def hits(ranks: np.ndarray, k: int) -> np.ndarray:
-  """bool [M]: a mate is among the k nearest; never so without a mate."""
+  """bool [M]: whether a mate is among the k nearest; False without a mate."""
   return (ranks[:, 0] > 0) & (ranks[:, 0] <= k)
 
 
 def cumulative_match(ranks: np.ndarray, top: int = 20) -> np.ndarray:
-  """The CMC curve, [top]: shares of probes with a hit at ranks 1 to `top`."""
+  """The CMC curve, [top]: the share of probes with a hit within each rank."""
   return np.array([hits(ranks, k).mean() for k in range(1, top + 1)])
 
 
 def average_precision(ranks: np.ndarray) -> np.ndarray:
-  """[M]: mean over a probe's mates of the precision at its rank.
+  """[M]: mean of the precision at the ranks of a probe's mates.
 
   NaN for a probe without a mate.
   """
@@ -170,47 +144,11 @@ def average_precision(ranks: np.ndarray) -> np.ndarray:
 
 
 def inverse_negative_penalty(ranks: np.ndarray) -> np.ndarray:
-  """[M]: number of mates over the rank of the last (AGW, arXiv 2001.04193).
+  """[M]: number of mates divided by the rank of the last (mINP, 2001.04193).
 
   NaN for a probe without a mate.
   """
   return _share((ranks > 0).sum(axis=1), ranks.max(axis=1))
-
-
-def verification_rates(
-  genuine: np.ndarray,
-  impostor: np.ndarray,
-  false_accept_rates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
-) -> tuple[np.ndarray, float]:
-  """How well one threshold on the distance tells mates from others.
-
-  A pair is accepted when its distance is at most the threshold; pairs at one
-  distance are accepted or refused together.
-
-  Args:
-    genuine: [G], distances of pairs of one subject.
-    impostor: [I], distances of pairs of two subjects.
-    false_accept_rates: shares of impostors that may be accepted.
-
-  Returns:
-    True accept rate [len(false_accept_rates)] at the largest threshold that
-    keeps each rate, and the equal error rate: the mean of false accept and
-    false reject rates where they lie nearest.
-  """
-  genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
-  # Rounded up a hair: 0.29 * 100 is 28.999... in floating point.
-  allowed = np.floor(np.asarray(false_accept_rates) * len(impostor) + 1e-6)
-  first_refused = np.append(impostor, np.inf)[allowed.astype(int)]
-  true_accept = np.searchsorted(genuine, first_refused) / len(genuine)
-
-  # A threshold below every distance refuses all; the others stand on one.
-  thresholds = np.unique(np.concatenate([[-np.inf], genuine, impostor]))
-  false_accept = np.searchsorted(impostor, thresholds, 'right') / len(impostor)
-  false_reject = 1 - np.searchsorted(genuine, thresholds, 'right') / len(
-    genuine
-  )
-  at = np.argmin(np.abs(false_accept - false_reject))
-  return true_accept, float((false_accept[at] + false_reject[at]) / 2)
 
 
 def _check(probes, gallery, metric):
@@ -227,10 +165,10 @@ def _check(probes, gallery, metric):
 
 
 def _blocks(x, size: int) -> Iterator[tuple[slice, jax.Array]]:
-  """Yields slices of the rows and their blocks, float32.
+  """Yields slices of the rows, each with its block in float32.
 
-  Blocks are padded to a multiple of 64 rows, so that galleries of nearly one
-  size share a compiled program.
+  Blocks are padded to a multiple of 64 rows, so that galleries of similar size
+  share a compiled program.
   """
   xp = jnp if isinstance(x, jax.Array) else np
   for start in range(0, len(x), size):
@@ -249,8 +187,8 @@ def _distance(probes, gallery, metric: str) -> jax.Array:
     return 1 - dot(flat(probes), flat(gallery)) / probes.shape[1]
   if metric == 'flattened':
     probes, gallery = (x.reshape(len(x), 1, -1) for x in (probes, gallery))
-  # |x|^2 + |y|^2 - 2 xy loses digits when vectors are long and close to each
-  # other; distances do not depend on the origin, so take one among them.
+  # |x|^2 + |y|^2 - 2 xy loses digits when vectors are long and close together.
+  # Distances do not depend on the origin, so it is moved to one of the vectors.
   origin = gallery[:1]
   probes, gallery = probes - origin, gallery - origin
 
@@ -259,7 +197,7 @@ def _distance(probes, gallery, metric: str) -> jax.Array:
     norms = jnp.sum(x**2, axis=1)[:, None] + jnp.sum(y**2, axis=1)[None]
     return total + jnp.sqrt(jnp.maximum(norms - 2 * dot(x, y), 0)), None
 
-  # One part after the other: all at once would hold [P, m, n].
+  # Part by part, because all parts at once would need [P, m, n] in memory.
   total, _ = jax.lax.scan(
     add_part,
     jnp.zeros((len(probes), len(gallery))),
@@ -269,18 +207,18 @@ def _distance(probes, gallery, metric: str) -> jax.Array:
 
 
 def _unit(x):
-  """Each part divided by its norm; zero vectors stay zero."""
+  """Scales each part to length 1; zero vectors stay zero."""
   norm = jnp.linalg.norm(x, axis=-1, keepdims=True)
   return x / jnp.where(norm > 0, norm, 1)
 
 
 @functools.partial(jax.jit, static_argnames='metric')
 def _merge_nearest(best, index, probes, gallery, start, stop, metric):
-  """The k nearest of those so far [m, k] and of gallery rows start..stop."""
+  """The k nearest of `best` [m, k] and of gallery rows `start` to `stop`."""
   column = start + jnp.arange(len(gallery), dtype=jnp.int32)[None]
   distance = _distance(probes, gallery, metric)
   distance = jnp.where(column < stop, distance, jnp.inf)
-  # Earlier rows come first, and `top_k` keeps the first of equals.
+  # `top_k` prefers the first of equal values, so earlier rows come first.
   distance = jnp.concatenate([best, distance], axis=1)
   column = jnp.broadcast_to(column, (len(probes), len(gallery)))
   negative, at = jax.lax.top_k(-distance, best.shape[1])
@@ -289,5 +227,5 @@ def _merge_nearest(best, index, probes, gallery, start, stop, metric):
 
 
 def _share(part, whole):
-  """part / whole, NaN where the whole is zero."""
+  """part / whole; NaN where the whole is zero."""
   return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

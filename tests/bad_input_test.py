@@ -48,7 +48,6 @@ SETTINGS = {
   'pretrain.pairs': 'random',
   'pretrain.views_per_batch': 3,
   'pretrain.infonce_target': 'queue',
-  'pretrain.joint_with': 'supervised',
   'pretrain.joint_every': 0,
   'pretrain.target_schedule': 'linear',
   'pretrain.target_momentum': 1.1,
@@ -148,7 +147,7 @@ def test_wrong_setting_is_named(config, tmp_path, key):
     ({'eval.protocol': 'gait3d'}, 'data.partition_file'),
     (
       {'eval.protocol': 'grew', 'log.held_out_every_steps': 1},
-      'probe_every_step',
+      'held_out_every_steps',
     ),
     (
       {

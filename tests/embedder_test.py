@@ -1,5 +1,8 @@
 """The public calls: a checkpoint in, embeddings out."""
 
+import functools
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 
 import selfgait_jax
 from configs import synthetic
-from selfgait_jax import errors
+from selfgait_jax import embedder, errors
 from selfgait_jax.models import factory, pixels
 from selfgait_jax.run import checkpointing, manifests
 from selfgait_jax.train import optimizer as optimizers
@@ -78,3 +81,30 @@ def test_nothing_to_embed_is_an_error(saved):
   embedder = selfgait_jax.load_embedder(str(saved[-1]))
   with pytest.raises(errors.UserError, match='at least one clip'):
     embedder.embed([])
+
+
+def test_a_gpu_embeds_in_full_precision_and_trains_as_before(saved):
+  """TF32 would round more than the embeddings of a checkpoint may."""
+  model, variables, _ = saved
+  embed = functools.partial(
+    embedder._one_output, output='embedding', model=model, crop_width=44
+  )
+  learn = functools.partial(
+    model.apply, train=True, method='learn', mutable=['batch_stats']
+  )
+  frames, mask = np.zeros((2, 3, 64, 64), np.uint8), np.ones((2, 3), bool)
+  found = _precisions(embed, variables, frames, mask)
+  assert len(found) > 5 and set(found) == {('HIGHEST', 'HIGHEST')}
+  clips = np.zeros((2, 3, 64, 44), np.float32)
+  found = _precisions(learn, variables, clips, mask)
+  assert len(found) > 5 and set(found) <= {(), ('DEFAULT', 'DEFAULT')}
+
+
+def _precisions(function, *inputs):
+  """Of the two operands of each product and convolution, on a GPU."""
+  program = jax.jit(function).trace(*inputs).lower(lowering_platforms=('cuda',))
+  return [
+    tuple(re.findall('HIGHEST|HIGH|DEFAULT', line))
+    for line in program.as_text().splitlines()
+    if re.search(r'stablehlo\.(convolution|dot_general)', line)
+  ]

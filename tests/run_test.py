@@ -1,6 +1,7 @@
 """The command line from data to report, with TensorFlow and without it."""
 
 import json
+import re
 
 import pytest
 import small_run
@@ -27,18 +28,19 @@ def rendered(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def packed(packed_file, tmp_path_factory):
-  """The same of a packed file without TensorFlow, pretraining alone.
+  """The same with a packed file and without TensorFlow, only pretraining.
 
-  The frames stay on the devices.
+  The frames stay on the devices; frozen classifiers are trained.
   """
   workdir = tmp_path_factory.mktemp('packed')
   arguments = small_run.overrides(
-    packed_file, workdir, 'stages=pretrain,evaluate', 'data.loader=device'
-  )
+    packed_file, workdir, 'stages=pretrain,evaluate', 'data.loader=device',
+    'eval.linear_probe=True',
+  )  # fmt: skip
   return arguments, workdir, small_run.run(arguments)
 
 
-def test_a_run_leaves_all_it_promises(rendered):
+def test_a_run_writes_all_it_promises(rendered):
   _, workdir = rendered
   for name in ('config.json', 'results.json', 'report.html'):
     assert (workdir / name).stat().st_size > 1000, name
@@ -65,10 +67,12 @@ def test_results_hold_what_they_promise(rendered):
   assert set(results['baselines']) == {'gei', 'random_init'}
   names = {f'{c}/{s}' for c in ('nm', 'bg', 'cl') for s in ('rank1', 'mAP')}
   names |= {'nm/rank1_all_views', 'nm/rank1_per_view'}
+  names |= {f'{c}/{s}' for c in ('nm', 'cl') for s in ('eer', 'tar_far_0.01')}
   for metrics in (results['metrics'], *results['baselines'].values()):
     assert names <= set(metrics)
     assert 0 <= metrics['nm/rank1'] <= 100
     assert len(metrics['nm/rank1_per_view']) == 11
+    assert 0 < metrics['nm/eer'] < 100
   assert results['metrics'] == results['rows']['all labels, pretrained']
   counts = results['counts']
   assert counts['subjects'] == 3 and counts['sequences'] == 330
@@ -81,6 +85,9 @@ def test_results_hold_what_they_promise(rendered):
 def test_second_call_passes_over_what_is_finished(rendered):
   arguments, workdir = rendered
   before = _results(workdir)
+  (workdir / 'report.html').unlink()
+  with open(workdir / 'finetune/metrics.jsonl', 'a') as lines:
+    lines.write('[5]\n{"loss": 1}\n')  # damage must not cost the report
   words = small_run.run(arguments, tensorflow=True)
   for stage in STAGES:
     assert f'{stage}: finished before' in words
@@ -88,6 +95,7 @@ def test_second_call_passes_over_what_is_finished(rendered):
   for clock in (before, after):
     del clock['seconds']
   assert before == after
+  assert 'Training: pretrain' in (workdir / 'report.html').read_text()
 
 
 def test_trains_and_evaluates_without_tensorflow(packed):
@@ -99,6 +107,20 @@ def test_trains_and_evaluates_without_tensorflow(packed):
   assert set(results) >= RESULTS
   assert 'label-free pretraining' in results['rows']
   assert (workdir / 'report.html').exists()
+
+
+def test_frozen_classifiers_have_rows_of_their_own(packed):
+  _, workdir, words = packed
+  metrics = _results(workdir)['rows']['label-free pretraining']
+  report = (workdir / 'report.html').read_text()
+  for key, title in (
+    ('frozen_linear', 'frozen linear classifier, top-1'),
+    ('frozen_knn', 'frozen kNN, top-1'),
+  ):
+    shares = [metrics[f'{group}/{key}'] for group in ('nm', 'bg', 'cl')]
+    line = ' | '.join(f'{share:.1f}' for share in shares)
+    assert f'| {title} | {line} |' in re.sub(' +', ' ', words)
+    assert f'>{title}<' in report
 
 
 def test_checkpoint_is_evaluated_in_another_folder(

@@ -1,4 +1,4 @@
-"""Which triplets are active: against brute force, in few passes, row by row."""
+"""Active triplets: against brute force, in few passes, each device its rows."""
 
 import re
 
@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import UNOPTIMISED
 
 from selfgait_jax import losses
 from selfgait_jax.machine import sharding
@@ -29,7 +30,7 @@ def _brute_force(places, labels):
 @pytest.mark.parametrize(
   'labels, most',
   [
-    # One sample of 5, seven of 0, in no order.
+    # Between one and seven samples of an identity, unordered.
     ([0, 3, 0, 1, 0, 2, 1, 0, 5, 3, 0, 2, 2, 0, 1, 0], 7),
     ([7] * 7 + [-1], None),
     (list(range(8)), 3),
@@ -38,8 +39,8 @@ def _brute_force(places, labels):
 def test_distances_that_tie_match_brute_force(labels, most):
   labels = np.array(labels)
   rng = np.random.default_rng(len(labels))
-  # Distances tie and hinges are 0 without rounding: whole numbers, and a power
-  # of two of them, whose mean is exact.
+  # Whole numbers, so distances tie and hinges are 0 without rounding. Their
+  # count is a power of two, so their mean is exact too.
   places = rng.integers(0, 8, len(labels)).astype(np.float64)
   value, active, gradient = _brute_force(places, labels)
 
@@ -73,7 +74,7 @@ def test_a_device_keeps_its_rows_of_the_distances():
   program = step.lower(
     jax.ShapeDtypeStruct((samples, 2, features), jnp.float32),
     jax.ShapeDtypeStruct((samples,), jnp.int32),
-  ).compile(compiler_options={'xla_backend_optimization_level': 0})
+  ).compile(compiler_options=UNOPTIMISED)
   messages = re.findall(
     r'(\S+) (?:all-|collective-|reduce-scatter).*op_name="(\S*)"',
     program.as_text(),

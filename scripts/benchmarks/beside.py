@@ -1,76 +1,78 @@
-"""Times a case and another program in turn, in one run, and gives the ratio."""
+"""Times a case and another program in turn and reports the ratio."""
 
+import argparse
 import json
 import shlex
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from benchmarks import common
 from selfgait_jax import errors
 
 
-def options(parser):
+def options(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--beside',
     metavar='COMMAND',
-    help='another program, run in turn with this one; it prints one JSON line '
-    'with frames_per_second',
+    help='run this program in turn with the case; it prints one JSON line with '
+    'frames_per_second',
   )
   parser.add_argument(
     '--rounds',
     type=common.count,
     default=5,
-    help='of --beside; the median counts',
+    help='rounds of --beside; the median counts',
   )
 
 
-def compare(command: str, rounds: int):
+def compare(command: str, rounds: int) -> Iterator[dict]:
   """Yields the lines of this program's own case, each with the ratio.
 
   Both run as processes of their own, one after the other, so that they never
-  share the cores; who is first changes from round to round.
+  compete for cores. The one that starts changes from round to round.
 
   Args:
     command: the other program.
-    rounds: of both.
+    rounds: how often both run.
 
   Yields:
-    A line of the middle round, with `ratio`, the median of `ratios` (frames a
-    second of this program over the other's, in each round), and
+    A line of the middle round, with `ratio`, the median of `ratios` (frames
+    per second of this program divided by the other's, in each round), and
     `beside_frames_per_second` of the same round.
 
   Raises:
-    errors.UserError: one of the programs fails, or says no frames_per_second.
+    errors.UserError: one of the programs fails or prints no frames_per_second.
   """
-  # The last --beside counts: without one, the case itself is run.
+  # The last --beside counts: an empty one runs the case itself.
   own = [sys.executable, *sys.orig_argv[1:], '--beside=']
-  other = shlex.split(command)
+  programs = {'own': own, 'other': shlex.split(command)}
   pairs = []
   for number in range(rounds):
-    found = {}
-    for who in ('other', 'own') if number % 2 == 0 else ('own', 'other'):
-      found[who] = _run(own if who == 'own' else other)
-    pairs.append((found['own'], found['other'][-1]))
-    rates = [line['frames_per_second'] for line in found['own']]
-    theirs = found['other'][-1]['frames_per_second']
+    order = ('other', 'own') if number % 2 == 0 else ('own', 'other')
+    found = {name: _run(programs[name]) for name in order}
+    ours, theirs = found['own'], found['other'][-1]
+    pairs.append((ours, theirs))
+    rates = [line['frames_per_second'] for line in ours]
     print(
-      f'round {number + 1}/{rounds}: {rates} frames/s beside {theirs}',
+      f'round {number + 1}/{rounds}: {rates} frames/s beside '
+      f'{theirs["frames_per_second"]}',
       file=sys.stderr,
     )
   for place in range(len(pairs[0][0])):
-    lines = [(own[place], other) for own, other in pairs]
+    lines = [(ours[place], theirs) for ours, theirs in pairs]
     ratios = [
-      line['frames_per_second'] / other['frames_per_second']
-      for line, other in lines
+      line['frames_per_second'] / theirs['frames_per_second']
+      for line, theirs in lines
     ]
     middle = sorted(range(rounds), key=ratios.__getitem__)[(rounds - 1) // 2]
-    line, other = lines[middle]
+    line, theirs = lines[middle]
     yield line | {
       'ratio': round(statistics.median(ratios), 3),
       'ratios': [round(ratio, 3) for ratio in ratios],
       'beside': command,
-      'beside_frames_per_second': other['frames_per_second'],
+      'beside_frames_per_second': theirs['frames_per_second'],
     }
 
 

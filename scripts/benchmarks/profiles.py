@@ -1,6 +1,7 @@
-"""How busy the devices were in a recorded profile, by their operations."""
+"""Reads from a recorded profile how busy the devices were."""
 
 import bisect
+import os
 import pathlib
 import re
 
@@ -8,18 +9,18 @@ import jax
 
 from selfgait_jax import errors
 
-STEP = 'train'  # train.py's name for its steps in a profile
-GAPS = 3  # the longest are told
-# What CUPTI says of an event that occupies the GPU; its overhead, reserved
-# memory and the lines derived from the streams have none of these.
+STEP = 'train'  # the name of a training step in a profile (train/loop.py)
+GAPS = 3  # the number of longest gaps to report
+# An event that occupies the GPU has one of these facts from CUPTI. CUPTI's own
+# overhead, reserved memory and lines derived from the streams have none.
 WORK = {'kernel_details', 'memset_details', 'cuda_graph_exec_id'}
 
 
-def read(folder) -> jax.profiler.ProfileData:
+def read(folder: str | os.PathLike) -> jax.profiler.ProfileData:
   """The newest profile below a folder.
 
   Raises:
-    errors.UserError: there is none.
+    errors.UserError: the folder holds none.
   """
   found = sorted(pathlib.Path(folder).rglob('*.xplane.pb'))
   if not found:
@@ -31,25 +32,28 @@ def read(folder) -> jax.profiler.ProfileData:
   return jax.profiler.ProfileData.from_file(str(newest))
 
 
-def summarise(profile, steps: int | None = None) -> dict:
-  """What the least busy device did from the first step's start to the last's.
+def summarise(
+  profile: jax.profiler.ProfileData, steps: int | None = None
+) -> dict:
+  """What the least busy device did between two starts of a step.
 
-  Steps are started while the one before still runs, so such a window holds
-  whole steps and nothing of how the first began or the last one ended.
+  Each step starts while the one before still runs. So the window from the start
+  of the first step to the start of the last holds whole steps, without the
+  beginning of the first and the end of the last.
 
   Args:
-    profile: with steps called `STEP`, of one process.
-    steps: of the window, the last ones; None: all.
+    profile: of one process, with steps called `STEP`.
+    steps: use only this number of steps at the end; None: all.
 
   Returns:
-    `device_busy`, the share of the window in which it ran an operation or a
-    copy; `copying_only`, the share in which it ran copies and no operation;
-    the number of steps and devices, `step_ms`, `kernels_per_step`, and the
-    longest gaps with what the thread of the steps did in their middle. Copies
-    and kernels are told apart on GPU only, None elsewhere.
+    `device_busy`: the share of the window in which the device ran an operation
+    or a copy. `copying_only`: the share in which it ran copies and no
+    operation. `steps`, `devices`, `step_ms` and `kernels_per_step`.
+    `longest_gaps`, each with what the thread of the steps did in its middle.
+    Only a GPU tells copies from kernels; elsewhere these two are None.
 
   Raises:
-    errors.UserError: there are no two steps, or no device that ran something.
+    errors.UserError: there are fewer than two steps, or no device ran anything.
   """
   starts, thread = _find_steps(profile)
   starts = starts[-(steps or len(starts)) - 1 :]
@@ -98,7 +102,7 @@ def summarise(profile, steps: int | None = None) -> dict:
 def gaps(start: float, end: float, spans) -> list[tuple[float, float]]:
   """The parts of start..end that no span covers, in order.
 
-  Spans may overlap, hold one another and reach beyond start and end.
+  Spans may overlap, contain each other, and reach beyond start and end.
   """
   found = []
   for first, last in sorted(spans):
@@ -113,7 +117,7 @@ def _total(spans):
 
 
 def _find_steps(profile):
-  """(nanoseconds at which each step starts, events of the thread of them)."""
+  """(starts of the steps in nanoseconds, events of the thread they are on)."""
   for plane in profile.planes:
     for line in plane.lines if plane.name == '/host:CPU' else ():
       events = list(line.events)
@@ -124,7 +128,7 @@ def _find_steps(profile):
 
 
 def _host(events, start, end):
-  """The innermost three of the events that cover the middle, '' without any."""
+  """The innermost three events that cover the middle; '' if there are none."""
   middle = (start + end) / 2
   over = [e for e in events if e.start_ns <= middle < _end(e)]
   over = sorted(over, key=lambda event: event.duration_ns)[:3]
@@ -150,7 +154,7 @@ def _device_spans(profile):
 
 
 def _gpu_spans(plane):
-  """Kernels (NCCL's, which wait for other devices, too), and copies."""
+  """Kernels and copies; NCCL's kernels count also while they wait."""
   operations, copies = [], []
   for line in plane.lines:
     for event in line.events:
@@ -170,7 +174,7 @@ def _tpu_spans(plane):
 def _cpu_spans(plane):
   """Operations of the threads that act as devices, without their waits.
 
-  One that leaves its thread before it is done has an event `end: NAME`.
+  An operation that continues on another thread has an event `end: NAME`.
   """
   found, ends = {}, {}
   threads = [_cpu_events(line, ends) for line in plane.lines]
@@ -186,12 +190,12 @@ def _cpu_spans(plane):
 
 
 def _cpu_events(thread, ends):
-  """([(operation, its facts)], its sorted waits); adds to `ends`."""
+  """([(operation, its facts)], sorted waits) of a thread; adds to `ends`."""
   operations, waits = [], []
   for event in thread.events:
     if event.name.startswith('end: '):
       ends[dict(event.stats).get('_c')] = event.start_ns
-    elif event.name.startswith('Wait'):  # e.g. in an all-reduce
+    elif event.name.startswith('Wait'):  # for example in an all-reduce
       waits.append((event.start_ns, _end(event)))
     elif not event.name.startswith('$'):  # a Python function
       stats = dict(event.stats)

@@ -1,4 +1,4 @@
-"""Chips that need not be there: what XLA must know to compile for them."""
+"""Describes TPUs and GPUs to XLA, which can then compile without them."""
 
 import os
 import pathlib
@@ -14,15 +14,15 @@ TPUS = 'v5e', 'v5p', 'v6e'
 
 
 class Gpu(NamedTuple):
-  """As its driver describes one; `cores` are streaming multiprocessors."""
+  """A GPU as its driver describes it; `cores` are streaming multiprocessors."""
 
   name: str
   capability: tuple[int, int]
   memory: int  # bytes
-  bandwidth: float  # bytes a second
+  bandwidth: float  # bytes per second
   cores: int
-  core_shared: int  # bytes of shared memory a core
-  core_float32: int  # units a core
+  core_shared: int  # bytes of shared memory per core
+  core_float32: int  # float32 units per core
   cache: int  # bytes of L2
   gigahertz: float
 
@@ -44,9 +44,9 @@ GPUS = {
 
 
 class Target(NamedTuple):
-  """What to give `topologies.get_topology_desc`, and bytes of a GPU's memory.
+  """Arguments of `topologies.get_topology_desc`, and a GPU's memory in bytes.
 
-  A TPU's compiler knows the memory itself: `memory` is None.
+  `memory` is None for a TPU, whose compiler knows it.
   """
 
   platform: str
@@ -56,14 +56,18 @@ class Target(NamedTuple):
 
 
 def parse(text: str) -> Target:
-  """`tpu:v5e:4x4`, `gpu:H200`, `gpu:H200x8` or `gpu:PATH.txtpb` -> Target."""
+  """`tpu:v5e:4x4`, `gpu:H200`, `gpu:H200x8` or `gpu:PATH.txtpb` -> Target.
+
+  Raises:
+    errors.UserError: it is none of these, or the file is not usable.
+  """
   kind, _, name = text.partition(':')
   generation, _, sides = name.partition(':')
   if (
     kind == 'tpu' and generation in TPUS and re.fullmatch(r'\d+(x\d+)+', sides)
   ):
     alone = set(sides) == set('1x')
-    # A host has 2 x 2 chips unless told otherwise.
+    # By default XLA expects 2 x 2 chips in a host.
     options = {'chips_per_host_bounds': (1, 1, 1)} if alone else {}
     return Target('tpu', name, options, None)
   name, count = re.fullmatch(r'(.*?)(?:x([1-9]\d*))?', name).groups()
@@ -77,7 +81,7 @@ def parse(text: str) -> Target:
       raise errors.UserError(
         f'expected device_memory_size in {path}, found none; change --for'
       )
-    # Slices x hosts of each x devices of each.
+    # Slices x hosts per slice x devices per host.
     options = {'topology': f'1x1x{count or 1}', 'target_config': facts}
     return Target('cuda', name, options, int(memory[1]))
   raise errors.UserError(
@@ -89,7 +93,7 @@ def parse(text: str) -> Target:
 
 def describe(gpu: Gpu) -> str:
   """XLA's description of a GPU, a text proto (`GpuTargetConfigProto`)."""
-  # Of an H100 on, the instructions of that architecture alone (sm_90a).
+  # From the H100 on, allow the instructions specific to the chip (sm_90a).
   feature = 'ACCELERATED_FEATURES' if gpu.capability >= (9, 0) else 'NONE'
   return f"""
 gpu_device_info {{
@@ -122,24 +126,24 @@ device_description_str: "{gpu.name}"
 """
 
 
-def devices(target: Target) -> list:
-  """Its devices, to compile for; before JAX has started.
+def devices(target: Target) -> list[jax.Device]:
+  """The devices to compile for; call before JAX starts.
 
   Raises:
-    errors.UserError: JAX's part for them is not installed, or there can be no
+    errors.UserError: JAX's plugin for them is not installed, or XLA knows no
       such topology.
   """
-  jax.config.update('jax_platforms', 'cpu')  # nothing is run but there
+  jax.config.update('jax_platforms', 'cpu')  # programs run only there
   if target.platform == 'tpu':
-    # Or libtpu asks the network who it is, and complains.
+    # Otherwise libtpu asks the network what it runs on, and complains.
     generation = target.topology.partition(':')[0].replace('v5e', 'v5litepod')
     os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
     os.environ.setdefault('TPU_WORKER_HOSTNAMES', 'localhost')
     os.environ.setdefault('TPU_ACCELERATOR_TYPE', f'{generation}-4')
-    # Nor need it have the machine, and its chips, for itself.
+    # It needs no exclusive access to the machine.
     os.environ.setdefault('ALLOW_MULTIPLE_LIBTPU_LOAD', '1')
   else:
-    # Or JAX looks for a driver.
+    # Otherwise JAX looks for a driver.
     os.environ.setdefault('JAX_SKIP_CUDA_CONSTRAINTS_CHECK', '1')
   try:
     return topologies.get_topology_desc(

@@ -1,6 +1,7 @@
-"""The networks of `torch_baseline.py`, as PyTorch users have them.
+"""The networks of `torch_baseline.py`, written as PyTorch users have them.
 
-Independent writings; those behind strips have the parameters of ours.
+They are independent of this package's networks. GaitBase and DeepGaitV2 have
+the same parameters as ours.
 """
 
 import torch
@@ -8,12 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 
 BINS = (1, 2, 4, 8, 16)
-PARTS = 16  # strips of the residual networks
+PARTS = 16  # horizontal strips of the residual networks
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 1))  # channels, stride
 
 
 class GaitBase(nn.Module):
-  """Residual blocks for every frame by itself: [N, T, H, W] -> see `Parts`."""
+  """Residual blocks on single frames: [N, T, H, W] -> as `Parts`."""
 
   def __init__(self, layers=(1, 1, 1, 1), classes=74):
     super().__init__()
@@ -26,9 +27,10 @@ class GaitBase(nn.Module):
 
 
 class DeepGaitV2(nn.Module):
-  """Of its pseudo-3D form, whose first stage sees every frame by itself.
+  """The pseudo-3D form, whose first stage sees single frames.
 
-  Clips are [N, C, T, H, W] from the second stage on.
+  [N, T, H, W] -> as `Parts`. Clips are [N, C, T, H, W] from the second stage
+  on.
   """
 
   def __init__(self, layers=(1, 1, 1, 1), classes=74):
@@ -44,9 +46,9 @@ class DeepGaitV2(nn.Module):
 
 
 class Parts(nn.Module):
-  """Strips, a matrix for each and a BNNeck.
+  """Horizontal strips, a linear map for each, and a BNNeck.
 
-  [N, C, H, W] -> embedding [N, P, D], cosines [N, classes, P].
+  [N, C, H, W] -> embedding [N, P, D], cosines to the classes [N, classes, P].
   """
 
   def __init__(self, classes):
@@ -69,7 +71,7 @@ def stem():
 
 
 def stages(block, width, stages, layers):
-  """The blocks of all stages in order; the first of each has its stride."""
+  """All blocks in order; the first of each stage has the stage's stride."""
   blocks = []
   for (out, stride), count in zip(stages, layers, strict=True):
     for number in range(count):
@@ -109,7 +111,7 @@ class Basic(nn.Module):
 
 
 class Pseudo3D(nn.Module):
-  """Two convolutions of frames and, between them, a residual one over time."""
+  """Two convolutions on frames with a residual one over time between them."""
 
   def __init__(self, cin, cout, stride):
     super().__init__()
@@ -133,7 +135,7 @@ def clip_conv(cin, cout, size, stride=1):
 
 
 def horizontal_pyramid(maps, bins=BINS):
-  """[M, C, H, W] -> [M, C, P], mean + max of every strip."""
+  """Mean plus maximum of each strip: [M, C, H, W] -> [M, C, P]."""
   m, c = maps.shape[:2]
   out = []
   for b in bins:
@@ -168,7 +170,7 @@ class SetEncoder(nn.Module):
 
 
 def pool(x, k):
-  """Maximum plus mean over k frames: [N, C, T] -> [N, C, T]."""
+  """Maximum plus mean of k neighbouring frames: [N, C, T] -> [N, C, T]."""
   return F.max_pool1d(x, k, 1, k // 2) + F.avg_pool1d(x, k, 1, k // 2)
 
 

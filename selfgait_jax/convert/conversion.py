@@ -1,4 +1,4 @@
-"""State dict <-> variables, by a table of rules."""
+"""Converts a state dict to our variables and back, by a table of rules."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +11,17 @@ from selfgait_jax.convert.tables.rules import Rule
 def to_variables(
   tensors: Mapping[str, np.ndarray], rules: Sequence[Rule]
 ) -> dict:
-  """Our variables out of a state dict that has every tensor of the table.
+  """Converts a state dict to variables.
 
   Args:
-    tensors: {key: array} as PyTorch lays it out.
-    rules: the model's table.
+    tensors: {key: array} in PyTorch's layout; every key of the table that a
+      network reads must be there.
+    rules: the table of the network.
 
   Returns:
     {'params': {...}, 'batch_stats': {...}} and, for SelfGait, the collections
-    of the target network; float32, without copying where the layouts agree.
+    of the target network. Arrays keep their dtype and are views of `tensors`
+    unless several are stacked.
   """
   flat, stacks = {}, {}
   for rule in rules:
@@ -38,9 +40,14 @@ def to_variables(
 def to_tensors(
   variables: Mapping, rules: Sequence[Rule]
 ) -> dict[str, np.ndarray]:
-  """The state dict of these variables, in the table's order.
+  """Converts variables to a state dict in PyTorch's layout.
 
-  Tensors that nothing reads are zeros.
+  Args:
+    variables: as `to_variables` returns them.
+    rules: the table of the network.
+
+  Returns:
+    {key: array} in the table's order; tensors that no network reads are zeros.
   """
   flat = traverse_util.flatten_dict(dict(variables))
   tensors = {}

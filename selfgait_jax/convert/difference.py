@@ -1,9 +1,10 @@
-"""The strict difference between a file's tensors and a network's table."""
+"""Compares the tensors of a file with the table of a network, strictly."""
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import flax.linen as nn
 import numpy as np
 from flax import traverse_util
 
@@ -11,17 +12,17 @@ from selfgait_jax import errors
 from selfgait_jax.convert.tables.rules import Rule
 from selfgait_jax.models import factory
 
-SHOWN = 3  # of each list, in the sentence; the report has all
-# A classifier's matrices: their last axis is the classes.
+SHOWN = 3  # keys of each list in the error message; the report has all
+# Weights of the classifiers; their last axis is the classes.
 CLASSIFIERS = ('BNNecks.fc_bin', 'Head1.fc_bin')
 
 
 class Difference(NamedTuple):
-  """What was allowed to differ, as sorted keys.
+  """The differences that were allowed.
 
   Attributes:
-    missing: expected, and not in the file.
-    unexpected: in the file, and not expected.
+    missing: sorted keys that the table has and the file lacks.
+    unexpected: sorted keys that the file has and the table lacks.
   """
 
   missing: list[str]
@@ -29,20 +30,25 @@ class Difference(NamedTuple):
 
 
 def expected_shapes(
-  rules: Sequence[Rule], model, crop_width: int
+  rules: Sequence[Rule], model: nn.Module, crop_width: int
 ) -> dict[str, tuple[int, ...]]:
-  """{key: shape in PyTorch's layout} of the tensors that the network reads.
+  """Returns {key: shape in PyTorch's layout} of all tensors the network reads.
+
+  Args:
+    rules: the table of the network.
+    model: the network.
+    crop_width: columns of the silhouettes that it sees.
 
   Raises:
-    UserError: the network has parts that the table has not.
+    UserError: the network has modules that the table lacks.
   """
   shapes = factory.variable_shapes(model, crop_width)
   table = {rule.path[1] for rule in rules if rule.path}
   if more := sorted(set(shapes['params']) - table):
     raise errors.UserError(
-      f'expected a network as the original program has it, found one with '
-      f'{", ".join(more)} besides; change --setting (a stage of training adds '
-      'what its config asks for)'
+      f'expected the modules of the original network, found also '
+      f'{", ".join(more)}; change --setting (a training stage adds the modules '
+      'that its config asks for)'
     )
   shapes |= {f'target_{name}': tree for name, tree in shapes.items()}
   flat = traverse_util.flatten_dict(shapes)
@@ -50,7 +56,7 @@ def expected_shapes(
   for rule in rules:
     if rule.path:
       ours = flat[rule.path].shape[0 if rule.row is None else 1 :]
-      blank = np.broadcast_to(np.float32(0), ours)  # of one number's size
+      blank = np.broadcast_to(np.float32(0), ours)  # takes no memory
       expected[rule.key] = rule.layout.theirs(blank).shape
   return expected
 
@@ -63,18 +69,23 @@ def check(
   allow_unexpected: Sequence[str],
   report: Callable[[str], None],
 ) -> Difference:
-  """Compares the file with the table; what nothing reads may be there or not.
+  """Compares the keys and shapes of a file with the table.
+
+  Tensors that no network reads may be present or missing.
 
   Args:
-    tensors: of the file.
-    rules: the table.
-    expected: of `expected_shapes`.
-    allow_missing: patterns (`BNNecks.*`) of keys that need not be there.
-    allow_unexpected: patterns of keys that are passed over.
-    report: is told every difference, a line each.
+    tensors: {key: array} of the file.
+    rules: the table of the network.
+    expected: {key: shape} as `expected_shapes` returns it.
+    allow_missing: patterns, such as `BNNecks.*`, of keys that may be missing.
+    allow_unexpected: patterns of keys to ignore.
+    report: called with one line for each difference.
+
+  Returns:
+    The differences, all of them allowed.
 
   Raises:
-    UserError: a difference is not allowed; shapes always have to agree.
+    UserError: a difference is not allowed. Wrong shapes never are.
   """
   missing = sorted(set(expected) - set(tensors))
   unexpected = sorted(set(tensors) - {rule.key for rule in rules})
@@ -86,7 +97,8 @@ def check(
   for key in missing:
     report(f'missing: {key} {_size(expected[key])}')
   for key in unexpected:
-    report(f'unexpected: {key} {_size(tensors[key].shape)}')
+    name = errors.printable(key)
+    report(f'unexpected: {name} {_size(tensors[key].shape)}')
   for key in other:
     report(f'wrongly shaped: {key}, {shape(key)}')
   _check_classes(tensors, expected, other)
@@ -110,7 +122,7 @@ def check(
 
 
 def allows(patterns: Sequence[str], keys: Iterable[str]) -> bool:
-  """True if every key matches one of the patterns."""
+  """Returns whether every key matches at least one pattern."""
   fits = lambda key: any(fnmatch.fnmatchcase(key, p) for p in patterns)
   return all(map(fits, keys))
 
@@ -128,7 +140,8 @@ def _check_classes(tensors, expected, other):
 
 def _list(name, keys):
   more = ', ...' if len(keys) > SHOWN else ''
-  return f'{len(keys)} {name} ({", ".join(keys[:SHOWN])}{more})'
+  names = ', '.join(errors.printable(key) for key in keys[:SHOWN])
+  return f'{len(keys)} {name} ({names}{more})'
 
 
 def _size(shape):

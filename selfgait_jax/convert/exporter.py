@@ -1,4 +1,4 @@
-"""A checkpoint of ours to a file that the original program loads strictly."""
+"""Writes one of our checkpoints as a file for the original PyTorch program."""
 
 import pathlib
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from selfgait_jax.convert import conversion, optimizer, recognise, weight_files
 from selfgait_jax.convert.sections import TABLES
 from selfgait_jax.run import checkpointing
 
-# What each program trains with, for a file without an optimiser's state.
+# Optimiser settings of the original recipes, for checkpoints without a state.
 _SELFGAIT_SGD = {'name': 'sgd', 'lr': 0.03, 'weight_decay': 4e-4}
 _OPENGAIT = {
   'sgd': {'name': 'sgd', 'lr': 0.1, 'weight_decay': 5e-4},
@@ -31,21 +31,23 @@ def export_checkpoint(
 ) -> None:
   """Writes a `.pt`, `.pth`, `.ptm` or `.safetensors` file.
 
-  OpenGait's files hold `model`, `iteration` and, if the checkpoint has it,
-  `optimizer`; GaitSet's the state dict alone; SelfGait's the nine parts. What
-  the original has and does not read is zeros. A safetensors file has the
-  tensors of the network alone, under the keys of its state dict.
+  The original program loads it with `strict=True`. A file for OpenGait holds
+  `model`, `iteration` and, if the checkpoint has its state, `optimizer`; one
+  for GaitSet the bare state dict; one for SelfGait the nine parts. Tensors
+  that the original never reads are zeros. A safetensors file holds only the
+  tensors of the network.
 
   Args:
-    path: of a checkpoint, as `checkpointing.load_variables` takes it.
-    file: to write.
-    model: a key of `recognise.KINDS`, for a network of several programs;
-      'auto' is the one it came from, or the first.
-    overwrite: replace a file that is there.
-    report: is told what is done, a line at a time.
+    path: a checkpoint, as `checkpointing.load_variables` takes it.
+    file: the file to write; its suffix decides the format.
+    model: the program to write for, a key of `recognise.KINDS`. 'auto' is the
+      program that the weights came from, or the first that has this network.
+    overwrite: replace an existing file.
+    report: called with one line for each thing that is done.
 
   Raises:
-    UserError: there is no checkpoint, or the file cannot be written.
+    UserError: there is no checkpoint, the original program cannot have such a
+      network, or the file cannot be written.
   """
   target = pathlib.Path(file)
   if target.suffix not in weight_files.SUFFIXES:
@@ -63,11 +65,12 @@ def export_checkpoint(
   report(
     f'{manifest["checkpoint"]} to {kind} of {recognise.KINDS[kind].program}'
   )
+  _check_loadable(kind, manifest['model'])
   rules = TABLES[kind].rules(manifest['model'])
   _report_lost(variables, rules, manifest['model'], report)
   training = _training(manifest['checkpoint'])
   for name, online in dict(variables).items():
-    # Supervised stages have no target; it starts as the online network.
+    # Supervised stages have no target network; write the online one for it.
     moved = training.get(f'target_{name}')
     variables[f'target_{name}'] = moved if moved else online
   tensors = conversion.to_tensors(variables, rules)
@@ -79,9 +82,25 @@ def export_checkpoint(
   report(f'wrote {len(tensors)} tensors of {numbers:,} numbers to {file}')
 
 
+def _check_loadable(kind, section):
+  """Refuses sizes that the class of the original program does not accept."""
+  if kind != 'deepgaitv2':
+    return
+  # OpenGait's class has 16 parts, of as many features as the third width.
+  fixed = {'embedding_dim': section['widths'][2], 'bins': [16]}
+  for name, size in fixed.items():
+    found = section[name]
+    found = list(found) if isinstance(found, (list, tuple)) else found
+    if found != size:
+      raise errors.UserError(
+        f"expected model.{name}={size} as in OpenGait's DeepGaitV2 of these "
+        f'widths, found {found}; train a network of that size to export it'
+      )
+
+
 def _content(kind, tensors, rules, opt_state, manifest, step, report):
-  """The nested dictionary that the original saves."""
-  if kind == 'gaitset_original':  # written from within DataParallel
+  """The nested dictionary that the original program saves."""
+  if kind == 'gaitset_original':  # saved from inside DataParallel
     return {f'module.{key}': tensor for key, tensor in tensors.items()}
   name = optimizer.name_of(opt_state) if opt_state else 'sgd'
   imported = manifest['source'].get('optimizer', {})
@@ -96,7 +115,7 @@ def _content(kind, tensors, rules, opt_state, manifest, step, report):
     part, key = key.split('.', 1)
     parts.setdefault(part, {})[f'module.{key}'] = tensor
   if name == 'adam':
-    report("SelfGait trains by SGD: Adam's state is left out")
+    report("left out, because SelfGait trains with SGD: Adam's state")
     opt_state = None
   parts['optimizer_state_dict'] = optimizer.to_torch(
     opt_state, _SELFGAIT_SGD | imported, rules
@@ -105,7 +124,7 @@ def _content(kind, tensors, rules, opt_state, manifest, step, report):
 
 
 def _kind(model, manifest):
-  """The kind to write: as asked for, as imported, or the network's first."""
+  """The requested kind, or the imported one, or the first of the network."""
   name = manifest['model']['name']
   possible = [k for k, kind in recognise.KINDS.items() if kind.model == name]
   imported = manifest['source'].get('kind', possible[0])
@@ -120,20 +139,20 @@ def _kind(model, manifest):
 
 
 def _report_lost(variables, rules, section, report):
-  """Says what either program has and the other has not."""
+  """Reports modules that only one of the two programs has."""
   read = {rule.path[1] for rule in rules if rule.path}
   for module in sorted(set(variables['params']) - read):
-    report(f'left out, since the original has none: {module}')
+    report(f'left out, because the original has no such module: {module}')
   if section.get('classes') == 0:
-    report('without a classifier, which the original has (strict=False)')
+    report('no classifier; the original loads this with strict=False only')
 
 
 def _training(checkpoint: str) -> Mapping:
-  """The item `training` in plain containers, {} if there is none."""
+  """The checkpoint's `training` item in plain containers, {} without one."""
   path = pathlib.Path(checkpoint, 'training')
   if not path.is_dir():
     return {}
-  # On one device, wherever it was written.
+  # On one device, whatever the devices that wrote it.
   sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
   with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
     wanted = jax.tree.map(

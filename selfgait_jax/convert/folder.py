@@ -1,28 +1,35 @@
-"""The folder of an imported checkpoint: whole, or not there at all."""
+"""The folder of an imported checkpoint: it appears whole or not at all."""
 
 import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import jax
 import orbax.checkpoint as ocp
 
 from selfgait_jax import errors
+from selfgait_jax.machine import files
 from selfgait_jax.run import checkpointing
 
-# A name that no reader takes for a checkpoint's.
+# Part of the name of an unfinished checkpoint; readers skip such folders.
 PARTIAL = '.converting'
 
 
 @contextlib.contextmanager
-def claimed(output: pathlib.Path, overwrite: bool):
-  """Makes `OUTPUT/checkpoints`; a block that fails leaves nothing new behind.
+def claimed(output: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
+  """Creates `OUTPUT/checkpoints` and yields it.
 
-  What an import leaves when it is killed is known by its name and removed.
+  If the block fails, the folders that were created are removed. What a killed
+  import left behind is removed first; its name tells.
+
+  Args:
+    output: the folder that the user chose.
+    overwrite: accept a checkpoint that an earlier import wrote.
 
   Raises:
-    UserError: the folder holds something else, or cannot be written.
+    UserError: the folder holds anything else, or cannot be written.
   """
   directory = output.absolute() / 'checkpoints'
   made = [p for p in (directory, *directory.parents) if not p.exists()]
@@ -48,23 +55,37 @@ def claimed(output: pathlib.Path, overwrite: bool):
 def write(
   directory: pathlib.Path, step: int, manifest: dict, **trees: dict
 ) -> pathlib.Path:
-  """Writes checkpoint `step` in place of all others; returns its folder.
+  """Writes checkpoint `step` in place of all earlier ones.
 
-  `trees` of arrays: `variables` and perhaps `training`.
+  Args:
+    directory: the `checkpoints` folder.
+    step: the number of updates that the weights had.
+    manifest: as `manifests.describe` returns it.
+    **trees: arrays of the items `variables` and, if any, `training`.
+
+  Returns:
+    The folder of the checkpoint.
+
+  Raises:
+    OSError: the disk is full or cannot be written.
+    UserError: the disk has less room than the arrays need.
   """
-  needed = sum(x.nbytes for x in jax.tree.leaves(trees))
-  free = shutil.disk_usage(directory).free
-  if free < needed:  # asked first: Orbax's threads print when a disk fills
-    raise OSError(f'{free / 1e6:.3g} MB free of {needed / 1e6:.3g} MB')
+  # Checked beforehand, because Orbax's threads print when a disk fills up.
+  files.expect_room(
+    directory,
+    sum(x.nbytes for x in jax.tree.leaves(trees)),
+    'a checkpoint',
+    'free space or change --output',
+  )
   partial = directory / f'{step}{PARTIAL}'
-  # As device arrays, which Orbax does not copy once more; nor does JAX.
+  # Orbax copies NumPy arrays, but not device arrays; neither does JAX here.
   trees = jax.device_put(trees, may_alias=True)
   items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
   items['manifest'] = ocp.args.JsonSave(manifest)
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as writer:
     try:
       writer.save(partial, ocp.args.Composite(**items))
-    except Exception as error:  # Orbax wraps the cause in types of its own
+    except Exception as error:  # Orbax wraps the cause in its own types
       raise OSError(str(error).splitlines()[0][-200:]) from error
   for old in checkpointing.complete_steps(directory):
     os.rename(directory / str(old), directory / f'{old}{PARTIAL}-old')
@@ -79,7 +100,7 @@ def _remove_partial(directory):
 
 
 def _check(directory, overwrite):
-  """Only an earlier import may be in the way, and only with --overwrite."""
+  """Refuses anything in the folder but an import that may be overwritten."""
   steps = checkpointing.complete_steps(directory)
   if not steps:
     others = [p for p in directory.parent.iterdir() if p != directory]

@@ -1,4 +1,4 @@
-"""A checkpoint file of a PyTorch program to a checkpoint of ours."""
+"""Converts a checkpoint file of a PyTorch program to one of ours."""
 
 import pathlib
 import re
@@ -17,13 +17,14 @@ from selfgait_jax.convert import (
   optimizer,
   recognise,
   sections,
+  values,
   weight_files,
 )
 from selfgait_jax.models import factory
 from selfgait_jax.run import manifests
 
-# How the programs write the iteration into a file's name.
-_NAMED = re.compile(r'model_(\d+)|.*-(\d{5,})(-encoder)?')
+# The file names of the programs, which contain the iteration.
+_NAMED = re.compile(r'model_([0-9]{1,9})|.*-([0-9]{5,9})(-encoder)?')
 
 
 def import_checkpoint(
@@ -40,33 +41,37 @@ def import_checkpoint(
   overwrite: bool = False,
   report: Callable[[str], None] = logging.info,
 ) -> pathlib.Path:
-  """Writes `OUTPUT/checkpoints/<iteration>`; returns that folder.
+  """Converts one file to a checkpoint.
 
   Args:
-    path: of SelfGait's nine parts, of OpenGait's or of GaitSet's state dict.
-    output: a new or empty folder. With the optimiser it is a stage's folder in
-      a work folder, and that stage goes on from the iteration.
-    model: `config.model.name`, or 'auto'.
-    settings: 'name=value' of the model's section, besides what shapes tell.
-    crop_width: columns that the network saw of the 64.
+    path: a file of SelfGait, OpenGait or GaitSet.
+    output: a new or empty folder. To resume training, choose the folder of a
+      stage in a work folder and convert the optimiser too.
+    model: `config.model.name`, or 'auto' to recognise the network by its keys.
+    settings: 'name=value' for settings of the model that no shape tells.
+    crop_width: how many of the 64 columns the network was trained on.
     with_optimizer: convert the optimiser's state as well.
-    iteration: if the file does not say it. SelfGait does not; `n` of its
-      `model_<n>.pth` is taken then, at which the target has not followed the
-      online network's last update yet. It is taken as it stands.
+    iteration: replaces the iteration of the file, or of its name. SelfGait
+      has it only in the name, `model_<n>.pth`. It saves before the target
+      network's update, so the target is one update behind; it is kept so.
     allow_missing: patterns of keys that may be missing. A classifier that is
-      missing as a whole is left out, other tensors are initialised anew.
-    allow_unexpected: patterns of keys that are passed over.
+      missing as a whole is left out; other missing tensors get random values.
+    allow_unexpected: patterns of keys to ignore.
     overwrite: replace what an earlier import wrote.
-    report: is told what is done, a line at a time.
+    report: called with one line for each thing that is done.
+
+  Returns:
+    The folder of the checkpoint, `OUTPUT/checkpoints/<iteration>`.
 
   Raises:
-    UserError: the file, the options or the folder cannot be right.
+    UserError: the file, an option or the folder is wrong.
   """
   file = pathlib.Path(path)
   with folder.claimed(pathlib.Path(output), overwrite) as directory:
     found = weight_files.read(file)
     numbers = sum(tensor.size for tensor in found.tensors.values())
     report(f'read {len(found.tensors)} tensors of {numbers:,} numbers')
+    report(f'SHA-256 of {file.name}: {found.sha256}')
     kind, section = _section(
       model, found.tensors, settings, crop_width, allow_missing, report
     )
@@ -76,6 +81,7 @@ def import_checkpoint(
     differs = difference.check(
       found.tensors, rules, expected, allow_missing, allow_unexpected, report
     )
+    values.check(found.tensors, rules)
     lost = [rule for rule in rules if rule.key in set(differs.missing)]
     fresh = _fresh(lost, network, crop_width, report)
     trees = conversion.to_variables(found.tensors | fresh, rules)
@@ -103,7 +109,7 @@ def import_checkpoint(
 
 
 def _section(model, tensors, settings, crop_width, allow_missing, report):
-  """(kind, settings of the model), and why."""
+  """(kind, settings of the model); reports how they were recognised."""
   kind, why = recognise.choose(model, tensors)
   report(f'this is {kind} of {recognise.KINDS[kind].program}: {why}')
   shapes = {key: tensor.shape for key, tensor in tensors.items()}
@@ -117,7 +123,7 @@ def _section(model, tensors, settings, crop_width, allow_missing, report):
 
 
 def _classes(kind, section, tensors, allow_missing):
-  """The section without classes only where their absence is allowed."""
+  """Expects a classifier unless the user allows it to be missing."""
   if section.get('classes') != 0:
     return section
   full = section | {'classes': 1}
@@ -127,18 +133,18 @@ def _classes(kind, section, tensors, allow_missing):
 
 
 def _fresh(rules, network, crop_width, report):
-  """{key: tensor} of the network's own initialisation."""
+  """{key: array} of the network's random initialisation, for these rules."""
   if not rules:
     return {}
   trees = factory.init_variables(network, jax.random.key(0), crop_width)
   trees = trees | {f'target_{name}': tree for name, tree in trees.items()}
   for rule in rules:
-    report(f'initialised anew: {rule.key}')
+    report(f'randomly initialised: {rule.key}')
   return conversion.to_tensors(trees, rules)
 
 
 def _items(trees, opt_state, step):
-  """The trees of a checkpoint; `training` if there is more than the network."""
+  """The items of a checkpoint; `training` only if the file has such state."""
   variables = {name: trees.get(name, {}) for name in ('params', 'batch_stats')}
   targets = {
     name: trees.get(name, {})
@@ -151,13 +157,15 @@ def _items(trees, opt_state, step):
 
 
 def _iteration(given, found, file, needed):
-  """As the user, the file or the file's name says it, else None."""
-  if given is not None and given < 0:
+  """The iteration by the user, the file or the file's name, else None."""
+  most = weight_files.MAX_ITERATION
+  if given is not None and not 0 <= given <= most:
     raise errors.UserError(
-      f'expected an iteration from 0, found {given}; change --iteration'
+      f'expected an iteration from 0 to {most}, found {given}; change '
+      '--iteration'
     )
   named = _NAMED.fullmatch(file.stem)
-  told = named and int(named[1] or named[2])
+  told = int(named[1] or named[2]) if named else None
   for number in (given, found.iteration, told):
     if number is not None:
       return number

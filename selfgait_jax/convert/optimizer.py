@@ -1,7 +1,7 @@
-"""The state of PyTorch's SGD and Adam <-> ours, tensor by tensor.
+"""Converts the state of PyTorch's SGD and Adam to ours and back.
 
-PyTorch numbers parameters as they were registered, which is the order of the
-table; our state is that of `selfgait_jax/optimizer.py`.
+PyTorch numbers the parameters in the order they were registered, which is the
+order of the table. Our state is the one of `selfgait_jax/train/optimizer.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from selfgait_jax import errors
-from selfgait_jax.convert import conversion
+from selfgait_jax.convert import conversion, values, weight_files
 from selfgait_jax.convert.tables.rules import Rule
 from selfgait_jax.train import optimizer as optimizers
 
@@ -21,7 +21,7 @@ _BUFFERS = {
   'sgd': {'momentum_buffer': 'trace'},
   'adam': {'exp_avg': 'mu', 'exp_avg_sq': 'nu'},
 }
-# Of the releases; a file that was made here has nothing else to say.
+# Settings of the released recipes, which our own checkpoints do not hold.
 _USUAL = {
   'sgd': {'momentum': 0.9, 'dampening': 0, 'nesterov': False},
   'adam': {'betas': [0.9, 0.999], 'eps': 1e-8, 'amsgrad': False},
@@ -34,32 +34,32 @@ def from_torch(
   expected: Mapping[str, tuple[int, ...]],
   params: Mapping,
 ) -> tuple[dict, dict]:
-  """(opt_state, settings) out of an optimiser's state dict.
+  """Converts an optimiser's state dict.
 
-  A tensor that never had a gradient has no buffer there and zeros here.
+  PyTorch keeps no buffer for a tensor without gradients; ours is zeros.
 
   Args:
-    state: `files.Checkpoint.optimizer`.
+    state: `weight_files.Checkpoint.optimizer`.
     rules: the table of the network.
-    expected: {key: shape} of `difference.expected_shapes`.
+    expected: {key: shape} as `difference.expected_shapes` returns it.
     params: our parameters.
 
   Returns:
-    The item `opt_state` of a checkpoint, and the optimiser's `name` ('sgd' or
-    'adam') with its other settings as PyTorch calls them.
+    (opt_state, settings): the part of a checkpoint's `training` item, and the
+    optimiser's `name` ('sgd' or 'adam') with its settings by PyTorch's names.
 
   Raises:
-    UserError: it is of another optimiser or of another network.
+    UserError: the state belongs to another optimiser or another network.
   """
   parameters = optimised(rules)
-  groups, buffers = state.get('param_groups', []), state.get('state', {})
+  groups, buffers = _parts(state)
   count = sum(len(group['params']) for group in groups)
   if len(groups) != 1 or count != len(parameters):
     raise _refused(
       f'one group of {len(parameters)} parameters',
-      f'{len(groups)} of {count} in all',
+      f'{len(groups)} of {count} together',
     )
-  settings = {k: v for k, v in groups[0].items() if _is_plain(v)}
+  settings = {str(k): v for k, v in groups[0].items() if _is_plain(v)}
   name = 'adam' if 'betas' in settings else 'sgd'
   trees = {
     ours: conversion.to_variables(
@@ -76,21 +76,22 @@ def from_torch(
   }
   opt_state = {}
   for module, blank_state in blank.items():
-    values = {ours: tree[module] for ours, tree in trees.items()}
+    moments = {ours: tree[module] for ours, tree in trees.items()}
     if name == 'adam':
-      values['count'] = np.asarray(steps.get(module, 0), np.int32)
-    opt_state[module] = optax.tree_utils.tree_set(blank_state, **values)
+      moments['count'] = np.asarray(steps.get(module, 0), np.int32)
+    opt_state[module] = optax.tree_utils.tree_set(blank_state, **moments)
   return opt_state, {'name': name} | settings
 
 
 def to_torch(
   opt_state: Mapping, settings: Mapping, rules: Sequence[Rule]
 ) -> dict:
-  """The optimiser's state dict; without `opt_state` one that was never used.
+  """Converts our state to an optimiser's state dict.
 
   Args:
-    opt_state: {module: state}, its containers plain (as Orbax restores them).
-    settings: as `from_torch` returns them, or those to begin with.
+    opt_state: {module: state} in plain containers, as Orbax restores them;
+      empty for an optimiser that has not made an update.
+    settings: as `from_torch` returns them, or the settings of a recipe.
     rules: the table of the network.
   """
   parameters = optimised(rules)
@@ -114,15 +115,20 @@ def to_torch(
 
 
 def name_of(opt_state: Mapping) -> str:
-  """'sgd' or 'adam'."""
+  """Returns 'sgd' or 'adam'.
+
+  Args:
+    opt_state: {module: state} in plain containers.
+  """
   state = next(iter(opt_state.values()))
   return 'sgd' if _find(state, 'trace') is not None else 'adam'
 
 
 def optimised(rules: Sequence[Rule]) -> list[Rule]:
-  """The rules of tensors that the optimiser holds, in its order.
+  """Returns the rules of the parameters that PyTorch optimises, in its order.
 
-  Not the moving copies: whole modules, whose dead tensors are no more in it.
+  The target network is not optimised, nor are the unused tensors in its
+  modules.
   """
   module = lambda rule: rule.key.split('.')[0]
   copies = {module(r) for r in rules if r.path[:1] == ('target_params',)}
@@ -134,8 +140,20 @@ def optimised(rules: Sequence[Rule]) -> list[Rule]:
   ]
 
 
+def _parts(state):
+  """(parameter groups, buffers), of the types that PyTorch writes."""
+  groups, buffers = state.get('param_groups', []), state.get('state', {})
+  fits = isinstance(groups, list) and isinstance(buffers, Mapping)
+  fits = fits and all(
+    isinstance(g, Mapping) and isinstance(g.get('params'), list) for g in groups
+  )
+  if not fits or not all(isinstance(b, Mapping) for b in buffers.values()):
+    raise _refused('`param_groups` and `state`', 'values of other types')
+  return groups, buffers
+
+
 def _collect(buffers, parameters, expected, name):
-  """{key: buffer} of the tensors that are read, zeros where there is none."""
+  """{key: buffer} of the tensors that are read; zeros for a missing one."""
   found = {}
   for index, rule in enumerate(parameters):
     if rule.path:
@@ -143,20 +161,25 @@ def _collect(buffers, parameters, expected, name):
       buffer = buffers.get(index, {}).get(name)
       if buffer is None:
         buffer = np.broadcast_to(np.float32(0), shape)
-      if buffer.shape != shape:
+      if np.shape(buffer) != shape:
         raise _refused(
-          f'{name} {list(shape)} of {rule.key}', f'{list(buffer.shape)}'
+          f'{name} {list(shape)} of {rule.key}', f'{list(np.shape(buffer))}'
         )
+      squares = name == 'exp_avg_sq'
+      values.check_array(f'{name} of {rule.key}', buffer, positive=squares)
       found[rule.key] = buffer
   return found
 
 
 def _steps(buffers, parameters):
-  """{module: Adam's number of updates}."""
+  """{module: the number of Adam's updates}."""
   found = {}
   for index, rule in enumerate(parameters):
     if rule.path and 'step' in buffers.get(index, {}):
-      found.setdefault(rule.path[1], set()).add(int(buffers[index]['step']))
+      step = buffers[index]['step']
+      if np.ndim(step) or not 0 <= step <= weight_files.MAX_ITERATION:
+        raise _refused(f'the number of updates of {rule.key}', 'another value')
+      found.setdefault(rule.path[1], set()).add(int(step))
   for module, counts in found.items():
     if len(counts) > 1:
       raise _refused(f'one number of updates in {module}', f'{sorted(counts)}')
@@ -164,7 +187,7 @@ def _steps(buffers, parameters):
 
 
 def _find(state, name):
-  """What stands under `name` in nested containers, or None."""
+  """The first value under the key `name` in nested containers, or None."""
   if isinstance(state, Mapping):
     if name in state:
       return state[name]
@@ -176,7 +199,7 @@ def _find(state, name):
 
 
 def _is_plain(value):
-  """Kept in a manifest: a number, a truth value or a pair of numbers."""
+  """Whether it goes into a manifest: a number, a boolean or two numbers."""
   pair = isinstance(value, list) and len(value) == 2
   return isinstance(value, (bool, int, float)) or (
     pair and all(isinstance(x, float) for x in value)

@@ -1,4 +1,4 @@
-"""Which network a state dict is of, told from its keys alone."""
+"""Recognises the network of a state dict by its keys."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from selfgait_jax import errors
 
 
 class Kind(NamedTuple):
-  """A network of one program, whose keys are its own.
+  """A network as one program names its tensors.
 
   Attributes:
-    model: `config.model.name` of the network here.
-    program: that writes the files, a repository.
-    marks: beginnings of keys; every one of them occurs.
-    lacks: beginnings of keys that do not occur.
-    note: what an import decides that the file does not say.
+    model: our name of the network, `config.model.name`.
+    program: the repository of the program that writes such files.
+    marks: prefixes of keys that all occur.
+    lacks: prefixes of keys that never occur.
+    note: what the import assumes because the file does not tell it.
   """
 
   model: str
@@ -36,19 +36,19 @@ KINDS = {
     'gaitset',
     'AbnerHqC/GaitSet',
     ('set_layer1.', 'gl_layer1.'),
-    note="parts are put in the order of OpenGait's GaitSet",
+    note="parts are reordered as in OpenGait's GaitSet",
   ),
   'gaitpart': Kind(
     'gaitpart',
     _OPENGAIT,
     ('TFA.pooling_func.',),
-    note='halvings are those of the recipes of this size (no tensor tells)',
+    note='no tensor tells the halvings; they are those of the usual recipe',
   ),
   'gaitgl': Kind(
     'gaitgl',
     _OPENGAIT,
     ('GLConvA0.', 'LTA.'),
-    note='halving is that of the recipes of this size (no tensor tells)',
+    note='no tensor tells the halving; it is that of the usual recipe',
   ),
   'gaitbase': Kind('gaitbase', _OPENGAIT, (_RESNET,), ('projector.',)),
   'deepgaitv2': Kind(
@@ -56,7 +56,7 @@ KINDS = {
   ),
   'gaitssb': Kind('gaitssb', _OPENGAIT, (_RESNET, 'projector.')),
 }
-# Networks whose files are about, and that are not here.
+# Networks that have published files and that we do not implement.
 _OTHERS = {
   'FoundationGait': (('teacher_backbone.',), ()),
   "OpenGait's baseline with a plain trunk (gaitbase_hid)": (
@@ -72,14 +72,14 @@ _OTHERS = {
 
 
 def choose(model: str, keys: Iterable[str]) -> tuple[str, str]:
-  """(kind, why), `kind` being a key of `KINDS`.
+  """Returns (a key of `KINDS`, the reason as text).
 
   Args:
-    model: a key of `KINDS`, a `Kind.model` or 'auto'.
+    model: the expected network, a key of `KINDS` or a `Kind.model`, or 'auto'.
     keys: of the state dict, without `module.`.
 
   Raises:
-    UserError: the keys are of no network here, or not of the one asked for.
+    UserError: the keys belong to no network here, or not to the expected one.
   """
   keys = list(keys)
   for name, kind in KINDS.items():
@@ -99,9 +99,10 @@ def choose(model: str, keys: Iterable[str]) -> tuple[str, str]:
         f'expected a state dict of {known}, found {title} (it has '
         f'{_stars(marks)}), which cannot be converted; change --input'
       )
+  shown = ', '.join(errors.printable(key) for key in sorted(keys)[:3])
   raise errors.UserError(
-    f'expected a state dict of {known}, found keys of none of them '
-    f'({", ".join(sorted(keys)[:3])}); change --input'
+    f'expected a state dict of {known}, found keys of none of them ({shown}); '
+    'change --input'
   )
 
 

@@ -1,4 +1,4 @@
-"""The tables by kind, and the settings of an imported network."""
+"""The name table of each kind, and the settings of an imported network."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from selfgait_jax.convert.tables import (
   gaitssb,
   selfgait,
 )
-from selfgait_jax.settings import networks, validate
+from selfgait_jax.settings import model_checks, networks
 
-# recognise.KINDS: the module with its `rules` and `settings`.
+# {key of recognise.KINDS: the module with its `rules` and `settings`}.
 TABLES = {
   'deepgaitv2': deepgaitv2,
   'gaitbase': gaitbase,
@@ -36,16 +36,16 @@ def make_section(
   given: Sequence[str],
   crop_width: int,
 ) -> dict:
-  """A section of settings/networks.py, with every setting.
+  """Returns a complete section of settings/networks.py.
 
   Args:
     kind: a key of `recognise.KINDS`.
-    shapes: of the state dict's tensors, by key.
-    given: 'name=value' of the user's, stronger than what the shapes say.
+    shapes: {key: shape} of the state dict.
+    given: 'name=value' from the user; these override what the shapes tell.
     crop_width: columns of the silhouettes.
 
   Raises:
-    UserError: a setting is unknown, of another type or cannot be right.
+    UserError: a setting is unknown, has another type or an invalid value.
   """
   section = getattr(networks, recognise.KINDS[kind].model)()
   section.crop_width = crop_width
@@ -65,21 +65,22 @@ def make_section(
         'change --setting'
       )
     section[name] = _value(name, text, section[name])
-  validate.check_model(section)
+  model_checks.check_model(section)
   return section.to_dict()
 
 
 def _value(name, text, example):
-  """The value written in `text`, of the type of `example`."""
+  """Parses `text` as a value of the type of `example`."""
   try:
     value = ast.literal_eval(text)
-  except (SyntaxError, ValueError):
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
     value = {'true': True, 'false': False}.get(text, text)
   if isinstance(example, tuple) and isinstance(value, (int, list)):
     value = (value,) if isinstance(value, int) else tuple(value)
   if type(value) is not type(example):
+    shown = errors.printable(text)
     raise errors.UserError(
-      f'expected {name} to be like {example!r}, found {text}; change '
+      f'expected {name} to be like {example!r}, found {shown}; change '
       f'--setting={name}'
     )
   return value

@@ -1,40 +1,48 @@
-"""Checkpoint files of PyTorch and safetensors: NumPy arrays out and in.
+"""Reads and writes checkpoint files of PyTorch and safetensors.
 
-What a file is follows from what it holds, not from its name. PyTorch files are
-read by `torch.load(weights_only=True)` and nothing else: tensors, numbers and
-strings come out, code never runs. Safetensors files need no torch.
+The content of a file decides its format, not its name. PyTorch files are first
+checked without torch (`torch_archive`) and then read by
+`torch.load(weights_only=True)`, which yields tensors, numbers and strings and
+never runs code. Safetensors files need no torch.
 """
 
-import contextlib
 import hashlib
 import os
 import pathlib
 import re
+import stat
 import warnings
-import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import ml_dtypes  # noqa: F401 - teaches NumPy bfloat16, by name
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from selfgait_jax import errors
+from selfgait_jax.convert import pickle_outline, torch_archive
+from selfgait_jax.machine import files
 
+MAX_HEADER = 10_000_000  # bytes of a safetensors file; its own limit is higher
+MAX_TENSORS = 20_000
+MAX_ITERATION = 2**31 - 1
+# Other dtypes of safetensors, such as F8_E4M3, are none of NumPy's.
+_DTYPES = ('F16', 'BF16', 'F32', 'F64', 'C64', 'BOOL')
+_DTYPES += tuple(f'{kind}{bits}' for kind in 'IU' for bits in (8, 16, 32, 64))
 SUFFIXES = ('.pt', '.pth', '.ptm', '.safetensors')
 
 
 class Checkpoint(NamedTuple):
-  """What a file holds.
+  """The content of a file.
 
   Attributes:
-    tensors: {key: array} of the network, float32 or integers; the names of
-      nested dictionaries are joined by dots and `module.` is left out.
-    optimizer: its state dict with arrays for tensors: `state`, by the place of
-      the parameter, and `param_groups`; {} if there is none.
-    iteration: None if the file does not say.
-    sha256: of the file.
+    tensors: {key: array} of the network. Floating-point arrays are float32.
+      Keys of nested dictionaries are joined by dots, without `module.`.
+    optimizer: the optimiser's state dict with arrays for tensors: `state`, by
+      the number of the parameter, and `param_groups`; {} if there is none.
+    iteration: None if the file does not hold it.
+    sha256: of the file, in hexadecimal.
   """
 
   tensors: dict[str, np.ndarray]
@@ -44,76 +52,84 @@ class Checkpoint(NamedTuple):
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
-  """The checkpoint in a file; arrays may be views of the file itself.
+  """Reads a file; the arrays may be memory-mapped views of it.
 
   Raises:
-    UserError: there is no such file, or it is no checkpoint of tensors alone.
+    UserError: the file cannot be read, or holds anything but tensors, numbers
+      and strings.
   """
   path = pathlib.Path(path)
   try:
     kind = _kind(path)
+    if kind == 'zip':
+      torch_archive.check_zip(path)
+    elif kind == 'legacy':
+      torch_archive.check_legacy(path)
     with open(path, 'rb') as file:
       sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
   except OSError as error:
     raise errors.UserError(
       f'expected a checkpoint file, found {error}; change --input'
     ) from error
+  except pickle_outline.Refused as error:
+    raise _refused(path, str(error)) from error
   if kind == 'safetensors':
     content, iteration = _read_safetensors(path)
     return Checkpoint(_flat(path, content), {}, iteration, sha256)
   content = _read_torch(path, kind)
   optimizer = {}
   for name in ('optimizer', 'optimizer_state_dict'):  # OpenGait; SelfGait
-    optimizer = content.pop(name, None) or optimizer
-  iteration = content.get('iteration')
-  iteration = iteration if isinstance(iteration, int) else None
+    found = content.pop(name, None)
+    optimizer = found if isinstance(found, Mapping) and found else optimizer
+  iteration = _iteration(path, content.get('iteration'))
   if isinstance(content.get('model'), Mapping):  # OpenGait
     content = content['model']
   return Checkpoint(_flat(path, content), optimizer, iteration, sha256)
 
 
 def write(path: str | os.PathLike, content: Mapping, metadata: Mapping) -> None:
-  """Writes a file, by its suffix of PyTorch or safetensors; whole or not.
+  """Writes a file of PyTorch or safetensors, whole or not at all.
 
   Args:
-    path: ends in one of `SUFFIXES`.
-    content: nested dictionaries and lists with arrays for tensors. Of it a
-      safetensors file holds the network's tensors alone, with flat keys.
+    path: ends in one of `SUFFIXES`, which decides the format.
+    content: nested dictionaries and lists with arrays for tensors. A
+      safetensors file holds only the network's tensors, with flat keys.
     metadata: strings for the header of a safetensors file.
+
+  Raises:
+    UserError: torch is missing or the file cannot be written.
   """
   path = pathlib.Path(path)
-  partial = path.with_name(path.name + '.partial')
   try:
-    if path.suffix == '.safetensors':
-      safetensors.numpy.save_file(_network(content), partial, dict(metadata))
-    else:
-      torch = _torch(path)
-      with open(partial, 'wb') as file:
-        torch.save(_mapped(content, np.ndarray, torch.tensor), file)
-    os.replace(partial, path)
+    with files.whole(path) as partial:
+      if path.suffix == '.safetensors':
+        safetensors.numpy.save_file(_network(content), partial, dict(metadata))
+      else:
+        torch = _torch(path)
+        with open(partial, 'wb') as file:
+          torch.save(_mapped(content, np.ndarray, torch.tensor), file)
   except (OSError, RuntimeError, safetensors.SafetensorError) as error:
     raise errors.UserError(
-      f'expected to write {path}, found {_first_line(error)}; free space or '
-      'change --to-torch'
+      f'expected to write {path}, found {errors.first_line(error)}; free '
+      'space or change --to-torch'
     ) from error
-  finally:
-    with contextlib.suppress(OSError):
-      partial.unlink()
 
 
 def _kind(path):
-  """'zip' or 'legacy' (both PyTorch's) or 'safetensors'."""
+  """'safetensors', or PyTorch's 'zip' or 'legacy' format."""
+  status = path.stat()
+  if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    raise _refused(path, 'a pipe or a device')  # which may never end
   with open(path, 'rb') as file:
     head = file.read(64)
-  size = path.stat().st_size
   if head.startswith(b'PK'):
-    return _zip_kind(path)
+    return 'zip'
   if head[:1] == b'\x80':  # a pickle
     return 'legacy'
   header = int.from_bytes(head[:8], 'little')
-  if head[8:9] == b'{' and header < 100_000_000:  # the format's own limit
+  if head[8:9] == b'{' and header < MAX_HEADER:
     return 'safetensors'
-  if not size:
+  if not status.st_size:
     found = 'an empty file'
   elif head.startswith(b'version https://git-lfs'):
     found = 'a Git LFS pointer in its place (`git lfs pull` fetches the file)'
@@ -124,72 +140,74 @@ def _kind(path):
   raise _refused(path, found)
 
 
-def _zip_kind(path):
-  try:
-    with zipfile.ZipFile(path) as archive:
-      names = archive.namelist()
-  except zipfile.BadZipFile as error:
-    raise _refused(path, f'one cut short or damaged ({error})') from error
-  if not any(name.endswith('/data.pkl') for name in names):
-    shown = ', '.join(names[:3]) or 'nothing'
-    raise _refused(path, f'a zip archive that is none (it holds {shown})')
-  return 'zip'
-
-
 def _read_safetensors(path):
+  """(tensors, iteration of the metadata)."""
   try:
     with safetensors.safe_open(path, framework='numpy') as file:
-      content = {key: _plain(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
-      iteration = (file.metadata() or {}).get('iteration', '')
+      keys = file.keys()
+      for key in keys:
+        dtype = file.get_slice(key).get_dtype()
+        if dtype not in _DTYPES:
+          name = errors.printable(key)
+          raise _refused(path, f'{name} of the unsupported dtype {dtype}')
+      content = {key: _plain(file.get_tensor(key)) for key in keys}
+      told = (file.metadata() or {}).get('iteration')
   except (safetensors.SafetensorError, TypeError, ValueError) as error:
-    reason = f'one cut short or damaged ({_first_line(error)})'
+    reason = f'one cut short or damaged ({errors.first_line(error)})'
     raise _refused(path, reason) from error
-  return content, int(iteration) if iteration.isdigit() else None
+  if told is not None and not re.fullmatch('[0-9]{1,10}', told):
+    raise _refused(path, f'the iteration {errors.printable(told, 40)!r}')
+  return content, _iteration(path, None if told is None else int(told))
+
+
+def _iteration(path, told):
+  """The iteration as the file has it; other types than numbers are ignored."""
+  if not isinstance(told, int):
+    return None
+  if isinstance(told, bool) or not 0 <= told <= MAX_ITERATION:
+    raise _refused(path, f'the iteration {told}')
+  return told
 
 
 def _read_torch(path, kind):
   torch = _torch(path)
-  # What is not asked for is not read, where the file allows that. By the name
-  # of a file, torch would go as well.
+  # A memory map reads only the tensors that are used. Legacy files cannot be
+  # mapped, and torch takes a file with this suffix for safetensors.
   mmap = kind == 'zip' and path.suffix != '.safetensors'
   try:
     with warnings.catch_warnings(), open(path, 'rb') as file:
-      warnings.simplefilter('ignore')  # the sentence says it
+      warnings.simplefilter('ignore')  # the error message tells enough
       content = torch.load(
         path if mmap else file, 'cpu', weights_only=True, mmap=mmap
       )
-    content = _mapped(content, torch.Tensor, _array)
-  except Exception as error:  # of many types, as the bytes happen to fall
-    words = str(error)
-    asked = re.search(r'GLOBAL (\S+)', words)
-    if asked:
-      found = f'a pickle that wants to run {asked[1]}, which was not done'
-    elif 'weights_only' in words or 'WeightsUnpickler' in words:
-      found = f'a pickle of more than tensors ({_reason(words)})'
-    else:
-      found = f'one that torch cannot read ({_first_line(error)})'
-    raise _refused(path, found) from error
-  if not isinstance(content, Mapping):
-    raise _refused(path, f'a {type(content).__name__} instead of a dictionary')
-  return dict(content)
+    return dict(_mapped(content, torch.Tensor, _array))
+  except Exception as error:  # damaged bytes raise errors of many types
+    reason = f'one that torch cannot read ({errors.first_line(error)})'
+    raise _refused(path, reason) from error
 
 
 def _flat(path, content):
-  """{'a.b': array} out of nested dictionaries, without `module.`."""
+  """{'a.b': array} of nested dictionaries, without `module.`."""
   flat = {}
   for parts, leaf in _leaves(content):
     key = '.'.join(p for p in '.'.join(parts).split('.') if p != 'module')
     if isinstance(leaf, np.ndarray):
+      if len(key) > pickle_outline.MAX_KEY:
+        shown = errors.printable(key, 60)
+        raise _refused(path, f'a key of {len(key):,} characters ({shown})')
       if key in flat:
-        raise _refused(path, f'{key} twice, with and without `module.`')
+        shown = errors.printable(key)
+        raise _refused(path, f'{shown} twice, with and without `module.`')
       flat[key] = leaf
   if not flat:
     raise _refused(path, 'no tensors in it')
+  if len(flat) > MAX_TENSORS:
+    raise _refused(path, f'{len(flat):,} tensors in it')
   return flat
 
 
 def _network(content):
-  """{'a.b': array} of the content of a PyTorch file, optimiser apart."""
+  """{'a.b': array} of a PyTorch file's content, without the optimiser."""
   content = content.get('model', content)
   parts = {k: v for k, v in content.items() if k != 'optimizer_state_dict'}
   return {
@@ -208,7 +226,7 @@ def _leaves(content, path=()):
 
 
 def _mapped(content, kind, change):
-  """`content` with `change` made to every leaf of type `kind`."""
+  """A copy of `content` with `change` applied to each leaf of type `kind`."""
   if isinstance(content, kind):
     return change(content)
   if isinstance(content, Mapping):
@@ -226,9 +244,11 @@ def _array(tensor):
 
 
 def _plain(array):
-  """Every float as float32; bfloat16 is none of NumPy's own kinds."""
-  exact = array.dtype.kind in 'biu'
-  return array if exact else array.astype(np.float32, copy=False)
+  """Converts floats to float32, also bfloat16, whose kind is not NumPy's."""
+  if array.dtype.kind not in 'fV':
+    return array
+  with np.errstate(over='ignore'):  # infinite weights are refused later
+    return array.astype(np.float32, copy=False)
 
 
 def _torch(path):
@@ -247,16 +267,3 @@ def _refused(path, found):
     f'expected {path} to be a checkpoint, found {found}; change --input or '
     'download it again'
   )
-
-
-def _reason(words):
-  """The line of torch's page of text that says what was refused."""
-  lines = [line.strip() for line in words.splitlines() if line.strip()]
-  telling = [
-    line for line in lines if 'Unpickler' in line or 'nsupported' in line
-  ]
-  return (telling or lines)[-1][:200]
-
-
-def _first_line(error):
-  return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -3,36 +3,41 @@
 import dataclasses
 import itertools
 import re
+from collections.abc import Iterator
 
 from selfgait_jax.data.walkers import walkers
 
 _CASIA_B_VIEWS = tuple(f'{18 * n:03d}' for n in range(11))
 _OU_MVLP_VIEWS = tuple(f'{15 * n:03d}' for n in (*range(7), *range(12, 19)))
 
-# The names at one level of the folders: all of them, or, where only a tree
-# can list them, a regular expression.
+# The names at one level of folders: a tuple of all of them, or a regular
+# expression if they are not known in advance.
 Names = tuple[str, ...] | str
 
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-  """Names of everything in a complete data set.
+  """What a complete data set holds.
 
   Attributes:
     title: the name people use.
-    name: of the TFDS builder.
-    subjects: for example '001'.
-    conditions: for example 'nm-01'.
-    views: for example '090'.
+    name: of the TFDS builder, also `config.data.name`.
+    subjects: names of the first level of folders, for example '001'.
+    conditions: names of the second level, for example 'nm-01'.
+    views: names of the third level, for example '090'.
     example: the folder of one sequence.
-    num_subjects: of the complete data set.
-    num_sequences: of the complete data set; None if it is not known.
-    note: what is known of the copies in circulation.
-    aligned: whether its PNG files come as 64 x 64 frames.
-    pickle: place, by name, of the silhouettes among the pickles of a folder;
-      None if a folder holds no other.
-    numbered: conditions that only number the sequences of a subject; they are
-      given anew in the order of the views, the same on any disk.
+    num_subjects: in the complete data set.
+    num_sequences: in the complete data set; None if unknown.
+    note: a remark on the copies in circulation.
+    aligned: whether the PNG files are already 64 x 64 frames.
+    pickle: which of the pickles in a folder, sorted by name, has the
+      silhouettes; None if a folder has only one.
+    views_are_cameras: whether all sequences of one view come from one camera;
+      otherwise a view only tells sequences apart.
+    synchronised: whether the views of one subject and condition show the same
+      walk, recorded by several cameras.
+    numbered: conditions that only count the sequences of a subject. Preparation
+      assigns them in the order of the views, the same on every disk.
   """
 
   title: str
@@ -46,21 +51,23 @@ class Facts:
   note: str = ''
   aligned: bool = False
   pickle: int | None = None
+  views_are_cameras: bool = True
+  synchronised: bool = False
   numbered: tuple[str, ...] = ()
 
   @property
   def is_grid(self) -> bool:
-    """Whether every subject has every condition and view, all of known name."""
+    """Whether every subject has every condition and view, with known names."""
     levels = self.subjects, self.conditions, self.views
     return all(isinstance(names, tuple) for names in levels)
 
-  def sequences(self):
+  def sequences(self) -> Iterator[tuple[str, str, str]]:
     """Every (subject, condition, view) of a grid, in order."""
     return itertools.product(self.subjects, self.conditions, self.views)
 
 
 def _grid(title, name, subjects, conditions, views, note=''):
-  """Facts of a data set in which every subject has every condition and view."""
+  """A data set in which every subject has every condition and view."""
   return Facts(
     title=title,
     name=name,
@@ -71,11 +78,12 @@ def _grid(title, name, subjects, conditions, views, note=''):
     num_subjects=len(subjects),
     num_sequences=len(subjects) * len(conditions) * len(views),
     note=note,
+    synchronised=True,
   )
 
 
 def is_among(name: str, names: Names) -> bool:
-  """Whether a folder's name is one of those."""
+  """Whether a folder may have this name."""
   if isinstance(names, tuple):
     return name in names
   return re.fullmatch(names, name) is not None
@@ -113,9 +121,10 @@ GAIT3D = Facts(
   num_subjects=4000,
   num_sequences=None,
   note='over 25,000 sequences are published',
+  views_are_cameras=False,
 )
 
-GREW_PROBE = 'probe'  # holds test sequences whose subjects are not published
+GREW_PROBE = 'probe'  # folder of test sequences with unpublished subjects
 
 GREW = Facts(
   title='GREW',
@@ -126,8 +135,9 @@ GREW = Facts(
   example='00001train/00/4XPn5Z28',
   num_subjects=26_001,
   num_sequences=None,
-  note='20,000 subjects train, 6,000 are tested, and one is the probe folder',
+  note='20,000 training subjects, 6,000 test subjects and the probe folder',
   aligned=True,
+  views_are_cameras=False,
   numbered=('01', '02'),
 )
 
@@ -158,7 +168,7 @@ CCPG = Facts(
 
 
 def synthetic(num_subjects: int) -> Facts:
-  """The synthetic walkers, in the layout of CASIA-B."""
+  """The synthetic walkers, in CASIA-B's layout."""
   return _grid(
     title='synthetic walkers',
     name='synthetic_gait',
@@ -168,7 +178,7 @@ def synthetic(num_subjects: int) -> Facts:
   )
 
 
-BY_OPTION = {  # names of --dataset
+BY_OPTION = {  # by the value of --dataset
   'casiab': CASIA_B,
   'oumvlp': OU_MVLP,
   'gait3d': GAIT3D,
@@ -176,3 +186,9 @@ BY_OPTION = {  # names of --dataset
   'sustech1k': SUSTECH1K,
   'ccpg': CCPG,
 }
+
+
+def find(name: str) -> Facts | None:
+  """The data set of this `config.data.name`; None if there is none."""
+  known = (*BY_OPTION.values(), synthetic(1))
+  return next((facts for facts in known if facts.name == name), None)

@@ -1,12 +1,13 @@
-"""Prepared data into memory: from TFDS or from a packed file."""
+"""Loads prepared data into memory, from TFDS or from a packed file."""
 
 import concurrent.futures
 import functools
 import operator
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import ml_collections
 import numpy as np
 from absl import logging
 
@@ -19,24 +20,28 @@ from selfgait_jax.data import (
   splits,
   stored,
 )
-from selfgait_jax.data.prepare import preparation, walker_source
+from selfgait_jax.data.prepare import preparation, summaries, walker_source
 from selfgait_jax.machine import processes
 
 DEFAULT_DATA_DIR = '~/tensorflow_datasets'
 
 
-def loader(config) -> Callable:
-  """'train' or 'test' -> SequenceSet; what both sides share is read once.
+def loader(
+  config: ml_collections.ConfigDict,
+) -> Callable[[str], sequences.SequenceSet]:
+  """Returns a function from 'train' or 'test' to its sequences.
 
-  All processes must ask for the same sides in the same order.
+  Data that both sides share is read once. With several processes, all must ask
+  for the same sides in the same order.
   """
 
   @functools.cache
   def read(subjects):
-    # Rendered once; without shared folders then once a machine, under a lock.
+    # Process 0 renders first. On a machine that does not share its folder,
+    # `load` renders again, one process at a time.
     processes.from_first(lambda: render(config))
     found = load(config, subjects)
-    if processes.count() > 1:  # the fingerprint takes its time
+    if processes.count() > 1:  # the fingerprint is slow to compute
       processes.expect_same('data', found.fingerprint)
     return found
 
@@ -45,22 +50,25 @@ def loader(config) -> Callable:
   )
 
 
-def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
+def load(
+  config: ml_collections.ConfigDict,
+  subjects: Iterable[str] | None = None,
+  report: Callable[[str], None] = logging.info,
+) -> sequences.SequenceSet:
   """Decodes the data set of a config, sorted by subject, condition and view.
 
-  The synthetic walkers are rendered and prepared first if need be. With
-  `data.packed_file` TensorFlow is not imported.
+  Synthetic walkers are rendered first if they are missing. With
+  `data.packed_file`, TensorFlow is not imported.
 
   Args:
     config: the whole config; `data_dir`, `data.name`, `data.packed_file` and
       `synthetic` are read.
-    subjects: names of the ones wanted, None for all. Only their frames are
-      decoded.
+    subjects: names of the wanted ones, whose frames are decoded; None for all.
     report: called with lines of progress.
 
   Raises:
-    errors.UserError: the data is not prepared, holds none of `subjects`, or
-      lacks what the partition file names.
+    errors.UserError: the data is not prepared, has none of `subjects`, or lacks
+      what the partition file names.
   """
   name = config.data.name
   if config.data.packed_file:
@@ -86,10 +94,14 @@ def load(config, subjects=None, report=logging.info) -> sequences.SequenceSet:
   return _decode(records, name, decode)
 
 
-def render(config, report=logging.info) -> None:
-  """Renders and prepares the synthetic walkers where a config wants them.
+def render(
+  config: ml_collections.ConfigDict,
+  report: Callable[[str], None] = logging.info,
+) -> None:
+  """Renders and prepares the synthetic walkers if the config uses them.
 
-  Does nothing if that has been done; one process at a time in a folder.
+  Does nothing if they are up to date. Only one process at a time writes to a
+  folder; others wait for it.
   """
   rendering = _rendering(config)
   if rendering and not config.data.packed_file:
@@ -102,24 +114,28 @@ def render(config, report=logging.info) -> None:
     )
 
 
-def count_refused(config) -> int | None:
-  """Files that the preparation left out; None if a packed file does not say."""
+def count_refused(config: ml_collections.ConfigDict) -> int | None:
+  """Number of files that preparation left out; None for a packed file."""
   if config.data.packed_file:
     return None
   data_dir = config.data_dir or DEFAULT_DATA_DIR
-  return len(preparation.read_refused(data_dir, config.data.name))
+  return len(summaries.read_refused(data_dir, config.data.name))
 
 
-def read_records(name: str, data_dir, rendering=None):
-  """Yields `staging.Record`s of a prepared data set, in no given order.
+def read_records(
+  name: str,
+  data_dir: str | pathlib.Path,
+  rendering: walker_source.WalkerSource | None = None,
+) -> Iterable[stored.Record]:
+  """Reads the records of a prepared data set, in no particular order.
 
   Args:
     name: of the data set.
     data_dir: TFDS data directory.
-    rendering: the `synthetic.WalkerSource` if the data set is rendered.
+    rendering: the source of the data set if it is rendered.
 
   Raises:
-    errors.UserError: it is not prepared.
+    errors.UserError: the data set is not prepared.
   """
   from selfgait_jax.data.prepare import builders  # imports TensorFlow
 
@@ -136,14 +152,14 @@ def read_records(name: str, data_dir, rendering=None):
 
 
 def _prepared(config, report):
-  """Records from TFDS, rendered now if the walkers are wanted."""
+  """Records from TFDS, after rendering the walkers if the config uses them."""
   render(config, report)
   data_dir = config.data_dir or DEFAULT_DATA_DIR
   return read_records(config.data.name, data_dir, _rendering(config))
 
 
 def _rendering(config):
-  """The walkers of a config that wants them, else None."""
+  """The walkers of a config that uses them, else None."""
   if config.data.name != 'synthetic_gait':
     return None
   return walker_source.WalkerSource(
@@ -154,10 +170,17 @@ def _rendering(config):
 
 
 def _decode(records, name, decode):
-  """Fills one array, several records at a time: zlib leaves Python's lock."""
+  """Decodes into one array, in threads: zlib releases Python's lock."""
   lengths = np.array([record.num_frames for record in records], np.int64)
   starts = np.cumsum(lengths) - lengths
-  frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  try:
+    frames = np.empty((lengths.sum(), 64, 64), np.uint8)
+  except MemoryError as error:
+    raise errors.UserError(
+      f'expected memory for the {lengths.sum()} frames of {name}, found too '
+      'little; use a machine with more, or choose fewer subjects by '
+      'config.data.exclude_subjects'
+    ) from error
 
   def fill(row):
     start = starts[row]
@@ -165,7 +188,7 @@ def _decode(records, name, decode):
 
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     for _ in pool.map(fill, range(len(records))):
-      pass  # raises what a thread raised
+      pass  # raises the error of a thread
   column = lambda field: np.array([getattr(r, field) for r in records])
   return sequences.SequenceSet(
     frames=frames,

@@ -1,19 +1,20 @@
 """Which subjects train and which are tested: by rule, or read from a file."""
 
 import dataclasses
-import json
-import pathlib
+from collections.abc import Iterable
 
+import ml_collections
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import datasets
+from selfgait_jax.data import datasets, partition_file
 
-_PUBLISHED = {  # partitions that follow no rule
-  datasets.GAIT3D.name: 'datasets/Gait3D/Gait3D.json',
-  datasets.SUSTECH1K.name: 'datasets/SUSTech1K/SUSTech1K.json',
-}
-_SHOWN = 3  # names in a message
+_ODD = datasets.OU_MVLP.subjects[:-1:2]  # the last, 10307, is tested
+_OU_MVLP = _ODD, tuple(sorted({*datasets.OU_MVLP.subjects} - {*_ODD}))
+_GREW = (
+  tuple(f'{n:05d}train' for n in range(1, 20_001)),
+  (*(f'{n:05d}' for n in range(1, 6001)), datasets.GREW_PROBE),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Partition:
   """Who trains and who is tested.
 
   Attributes:
-    everyone: names that the data set may hold, sorted.
-    train: subjects that train.
-    test: subjects that are tested.
-    probes: 'subject-condition-view' of the probes where a list names them.
-    gallery: likewise of the gallery.
+    everyone: all subjects of all partitions of the data set, sorted.
+    train: training subjects.
+    test: test subjects.
+    probes: 'subject-condition-view' of the probes if a file lists them.
+    gallery: the same of the gallery.
   """
 
   everyone: tuple[str, ...]
@@ -35,17 +36,21 @@ class Partition:
   gallery: tuple[str, ...] | None = None
 
 
-def of(config) -> Partition:
-  """The partition of a config.
+def of(config: ml_collections.ConfigDict) -> Partition:
+  """Returns the partition of a config.
 
   `data.partition_file` is a JSON file of OpenGait's form: TRAIN_SET, TEST_SET
   and, for some data sets, PROBE_SET and GALLERY_SET. Without it, by rule:
 
-  CASIA-B: 001-074 train and 075-124 are tested; the `development` partition
-  trains on 001-050 and tests on 051-074 (both as in Yu et al., ICPR 2006, and
-  after). OU-MVLP: odd numbers up to 10305 train, the others are tested
-  (Takemura et al., 2018). GREW: training subjects have names that end in
-  `train`. CCPG: the first hundred train. Other data sets need a file.
+  - CASIA-B: 001-074 train and 075-124 are tested; the `development` partition
+    trains on 001-050 and tests on 051-074 (Yu et al., ICPR 2006, and later
+    work).
+  - OU-MVLP: odd numbers up to 10305 train, the others are tested (Takemura et
+    al., 2018).
+  - GREW: subjects whose name ends in `train` train.
+  - CCPG: the first hundred train.
+
+  Other data sets need a file.
 
   Raises:
     errors.UserError: there is no such partition, or the file is not one.
@@ -66,29 +71,31 @@ def of(config) -> Partition:
   if not known and not file:
     raise errors.UserError(
       f'expected a partition file for {name}, found none; set '
-      f'config.data.partition_file{_hint(name)}'
+      f'config.data.partition_file{partition_file.where_published(name)}'
     )
   if not file and config.data.partition not in known:
     raise errors.UserError(
       f'expected a partition of {name} ({" or ".join(known)}), found '
       f'{config.data.partition!r}; change config.data.partition'
     )
-  sides = dict(known, file=_read(file, name)) if file else known
+  sides = dict(known, file=partition_file.read(file, name)) if file else known
   train, test, *lists = sides['file' if file else config.data.partition]
   everyone = {s for side in sides.values() for s in (*side[0], *side[1])}
   return Partition(tuple(sorted(everyone)), train, test, *lists)
 
 
-def check(config, sequences) -> None:
-  """Compares the partition with what was prepared, before anything is learnt.
+def check(
+  config: ml_collections.ConfigDict, sequences: Iterable[tuple[str, str, str]]
+) -> None:
+  """Compares the partition with the prepared data before anything is learned.
 
   Args:
     config: the whole config.
     sequences: (subject, condition, view) of every sequence of the data set.
 
   Raises:
-    errors.UserError: a partition file names subjects or sequences that are not
-      there.
+    errors.UserError: a partition file names subjects or sequences that are
+      missing.
   """
   partition, file = of(config), config.data.partition_file
   subjects = {subject for subject, _, _ in sequences}
@@ -106,8 +113,8 @@ def check(config, sequences) -> None:
   if file and missing:
     raise errors.UserError(
       f'expected the {len(named)} subjects of {file}, found {len(missing)} '
-      f'missing in {config.data.name} ({_some(missing)}); prepare them, name '
-      'them in config.data.exclude_subjects or change '
+      f'missing in {config.data.name} ({partition_file.some(missing)}); '
+      'prepare them, name them in config.data.exclude_subjects or change '
       'config.data.partition_file'
     )
   lists = {'PROBE_SET': partition.probes, 'GALLERY_SET': partition.gallery}
@@ -118,81 +125,32 @@ def check(config, sequences) -> None:
       raise errors.UserError(
         f'expected the {len(names)} sequences of {title} in {file}, found '
         f'{len(unknown)} missing among those of the test subjects '
-        f'({_some(unknown)}); prepare them or change config.data.partition_file'
+        f'({partition_file.some(unknown)}); prepare them or change '
+        'config.data.partition_file'
       )
 
 
-def excluded(config) -> set[str]:
+def excluded(config: ml_collections.ConfigDict) -> set[str]:
   """Names of the subjects that the config leaves out."""
   return {s.strip() for s in config.data.exclude_subjects.split(',')} - {''}
 
 
 def _rules(config):
-  """{data set: {partition: (train, test)}}; no partition without a rule."""
+  """{data set: {partition: (train, test)}}; {} for a set that needs a file."""
   num_train = config.synthetic.train_subjects
   walkers = datasets.synthetic(num_train + config.synthetic.test_subjects)
-  casia_b, ou_mvlp = datasets.CASIA_B.subjects, datasets.OU_MVLP.subjects
-  odd = ou_mvlp[:-1:2]  # the last, 10307, is tested
-  even = tuple(sorted(set(ou_mvlp) - set(odd)))
-  grew = (
-    tuple(f'{n:05d}train' for n in range(1, 20_001)),
-    (*(f'{n:05d}' for n in range(1, 6001)), datasets.GREW_PROBE),
-  )
-  ccpg = datasets.CCPG.subjects
+  casia_b, ccpg = datasets.CASIA_B.subjects, datasets.CCPG.subjects
   return {
     datasets.CASIA_B.name: {
       'standard': (casia_b[:74], casia_b[74:]),
       'development': (casia_b[:50], casia_b[50:74]),
     },
-    datasets.OU_MVLP.name: {'standard': (odd, even)},
+    datasets.OU_MVLP.name: {'standard': _OU_MVLP},
     datasets.GAIT3D.name: {},
-    datasets.GREW.name: {'standard': grew},
+    datasets.GREW.name: {'standard': _GREW},
     datasets.SUSTECH1K.name: {},
     datasets.CCPG.name: {'standard': (ccpg[:100], ccpg[100:])},
     walkers.name: {
       'standard': (walkers.subjects[:num_train], walkers.subjects[num_train:])
     },
   }
-
-
-def _read(file, name):
-  """(train, test, probes, gallery) of a JSON file; None for a list it lacks."""
-  try:
-    content = json.loads(pathlib.Path(file).expanduser().read_text())
-  except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
-    raise errors.UserError(
-      f'expected a partition in JSON at {file}, found none ({error}); change '
-      f'config.data.partition_file{_hint(name)}'
-    ) from error
-  lists = []
-  for title in ('TRAIN_SET', 'TEST_SET', 'PROBE_SET', 'GALLERY_SET'):
-    names = content.get(title) if isinstance(content, dict) else None
-    if names is None and title in ('PROBE_SET', 'GALLERY_SET'):
-      lists.append(None)
-      continue
-    if not isinstance(names, list) or not all(
-      isinstance(name, str) for name in names
-    ):
-      raise errors.UserError(
-        f'expected a list of names under {title} in {file}, found '
-        f'{type(names).__name__}; change config.data.partition_file'
-      )
-    lists.append(tuple(dict.fromkeys(names)))
-  if both := sorted(set(lists[0]) & set(lists[1])):
-    raise errors.UserError(
-      f'expected no subject on both sides of {file}, found {len(both)} '
-      f'({_some(both)}); change config.data.partition_file'
-    )
-  return tuple(lists)
-
-
-def _hint(name):
-  """Where the published partition of a data set is found."""
-  if name not in _PUBLISHED:
-    return ''
-  return f' to a copy of {_PUBLISHED[name]} of github.com/ShiqiYu/OpenGait'
-
-
-def _some(names):
-  more = ', ...' if len(names) > _SHOWN else ''
-  return ', '.join(names[:_SHOWN]) + more

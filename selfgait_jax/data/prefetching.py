@@ -1,8 +1,9 @@
-"""Batches made ahead of the step that wants them, in order."""
+"""Loads batches in the background, ahead of the step that needs them."""
 
 import atexit
 import collections
 import concurrent.futures
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,8 +11,22 @@ from selfgait_jax.data import resident
 from selfgait_jax.machine import tensorflow_import
 
 
-def thread_batches(make, steps, workers, ahead):
-  """In order, from threads: NumPy leaves Python's lock while it copies."""
+def thread_batches(
+  make: Callable[[int], dict[str, np.ndarray]],
+  steps: range,
+  workers: int,
+  ahead: int,
+) -> Iterator[dict[str, np.ndarray]]:
+  """Yields make(step) in order, made by threads.
+
+  Threads are enough: NumPy releases Python's lock while it copies frames.
+
+  Args:
+    make: from the step to its batch.
+    steps: consecutive steps.
+    workers: batches made at a time.
+    ahead: batches started before they are asked for.
+  """
   pool = concurrent.futures.ThreadPoolExecutor(workers)
   waiting = collections.deque()
   try:
@@ -25,8 +40,13 @@ def thread_batches(make, steps, workers, ahead):
     pool.shutdown(cancel_futures=True)
 
 
-def tfdata_batches(make, steps, workers, ahead):
-  """In order, from tf.data, which holds nothing but the step's number."""
+def tfdata_batches(
+  make: Callable[[int], dict[str, np.ndarray]],
+  steps: range,
+  workers: int,
+  ahead: int,
+) -> Iterator[dict[str, np.ndarray]]:
+  """Like `thread_batches`, by tf.data, which schedules the calls of `make`."""
   tf = tensorflow_import.import_tensorflow(
     'config.data.loader=tfdata', 'set config.data.loader=array'
   )
@@ -34,7 +54,7 @@ def tfdata_batches(make, steps, workers, ahead):
   types |= {'label': tf.int32, 'mask': tf.bool}
 
   def call(step):
-    # tf.data wants the same arrays at each step: an empty one stands for none.
+    # tf.data expects the same arrays at every step; empty ones stand for none.
     batch = make(int(step))
     return [
       batch.get(name, np.zeros(0, kind.as_numpy_dtype))
@@ -54,8 +74,8 @@ def tfdata_batches(make, steps, workers, ahead):
 
 
 def _numpy_batches(dataset, names):
-  # TensorFlow's threads must end before Python does: waiting for its lock,
-  # they would keep the process from ever exiting.
+  # TensorFlow's threads have to end before Python does, or they wait for its
+  # lock and the process never exits.
   live = [dataset.as_numpy_iterator()]
   atexit.register(live.clear)
   try:

@@ -1,7 +1,7 @@
-"""A stage's frames in device memory, and the clips that are taken of them.
+"""Keeps a stage's frames in device memory and cuts clips from them there.
 
-Batches then are the numbers of frames alone, a few kilobytes a step. The step's
-own program takes the clips.
+The host then sends only frame numbers, a few kilobytes a step; the compiled
+step gathers the pixels.
 """
 
 import jax
@@ -10,18 +10,17 @@ import numpy as np
 
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.data.splits import Subset
-from selfgait_jax.machine import sharding
 
-CLIPS = ('clip', 'clip_1', 'clip_2')  # of a batch; the rest is not of frames
+CLIPS = ('clip', 'clip_1', 'clip_2')  # keys of a batch that hold frames
 
 
 def pack(sequences: SequenceSet, subset: Subset) -> dict[str, np.ndarray]:
-  """The frames of the rows that a stage draws from, on the host.
+  """Collects the frames that a stage draws from, on the host.
 
   Returns:
-    {'bits': uint8 [F, H, W / 8]}, eight pixels a byte, where all pixels are 0
-    or 255 and W allows it; else {'bytes': uint8 [F, H, W]}, which shares the
-    memory of `sequences` where the rows lie there without a gap.
+    {'bits': uint8 [F, H, W / 8]}, eight pixels a byte, if all pixels are 0 or
+    255 and 8 divides W; else {'bytes': uint8 [F, H, W]}, which shares the
+    memory of `sequences` if the rows are adjacent there.
   """
   rows, starts = _rows(subset), store_starts(sequences, subset)
   bits = _bits(sequences, rows, starts)
@@ -36,7 +35,7 @@ def pack(sequences: SequenceSet, subset: Subset) -> dict[str, np.ndarray]:
 
 
 def store_starts(sequences: SequenceSet, subset: Subset) -> np.ndarray:
-  """int64 [N]: where each sequence begins in what `pack` returns.
+  """First frame of each sequence in the result of `pack`, int64 [N].
 
   -1 for sequences that the stage does not draw from.
   """
@@ -47,18 +46,18 @@ def store_starts(sequences: SequenceSet, subset: Subset) -> np.ndarray:
 
 
 def take(store: dict[str, jax.Array], batch: dict) -> dict:
-  """The batch with uint8 clips [B, T, H, W] for its frame numbers [B, T].
+  """Replaces the frame numbers [B, T] of a batch by clips, uint8 [B, T, H, W].
 
   Args:
-    store: of `pack`, on the devices.
-    batch: of `input_pipeline.number_function`; -1 is a frame of zeros.
+    store: the result of `pack`, on the devices.
+    batch: from `input_pipeline.number_function`; -1 gives a frame of zeros.
   """
   clips = {name: _take(store, batch[name]) for name in CLIPS if name in batch}
   return batch | clips
 
 
 def _bits(sequences, rows, starts):
-  """A sequence at a time, so that little memory is needed; None if not b/w."""
+  """Packs one sequence at a time, to save memory; None if a pixel is grey."""
   height, width = sequences.frames.shape[1:]
   if width % 8:
     return None
@@ -66,7 +65,7 @@ def _bits(sequences, rows, starts):
   bits = np.empty(shape, np.uint8)
   for row in rows:
     clip = sequences[row]
-    if (clip + np.uint8(1) > 1).any():  # neither 255, which becomes 0, nor 0
+    if (clip + np.uint8(1) > 1).any():  # 255 + 1 wraps to 0, and 0 + 1 is 1
       return None
     bits[starts[row] :][: len(clip)] = np.packbits(clip, axis=-1)
   return bits
@@ -83,28 +82,3 @@ def _take(store, numbers):
 
 def _rows(subset):
   return np.union1d(subset.unlabelled, subset.labelled)
-
-
-def make_placement(config, sequences, subset, mesh):
-  """What places the batches that `input_pipeline.batches` yields.
-
-  Args:
-    config: the whole config; `data.loader` decides.
-    sequences: the training side.
-    subset: rows of it for the stage.
-    mesh: of all devices.
-
-  Returns:
-    A function, this host's batch -> what follows the state in the arguments of
-    the step; the `take` that `sharding.compile_step` needs for it, and the
-    frames that the devices hold (data/py), both None where clips come
-    with each batch.
-
-  Raises:
-    errors.UserError: the frames are too many for the devices.
-  """
-  if config.data.loader != 'device':
-    return lambda batch: (sharding.shard_batch(batch, mesh),), None, None
-  store = sharding.hold(pack(sequences, subset), mesh)
-  place = lambda batch: (store, sharding.shard_batch(batch, mesh))
-  return place, take, store

@@ -1,8 +1,9 @@
-"""Decoded silhouette sequences in memory: what every reader of data sees."""
+"""Decoded silhouette sequences in memory."""
 
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,8 +20,8 @@ class SequenceSet:
     conditions: str [N], for example 'nm-01'.
     views: str [N], for example '090'.
     name: of the data set, for example 'casia_b'.
-    pixels: str [N], `pixel_fingerprint` of each sequence where it is known
-      already; it is stored with prepared data.
+    pixels: str [N], `pixel_fingerprint` of each sequence, as prepared data
+      stores it; None to compute it when it is needed.
   """
 
   frames: np.ndarray
@@ -51,12 +52,12 @@ class SequenceSet:
 
   @functools.cached_property
   def labels(self) -> np.ndarray:
-    """int32 [N], rank of each subject among the sorted subjects here."""
+    """int32 [N], rank of each sequence's subject among the subjects here."""
     return np.unique(self.subjects, return_inverse=True)[1].astype(np.int32)
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """16 hex digits of the names and pixels held here, in this order."""
+    """Hash of all names and pixels in this order, 16 hex digits."""
     pixels = self.pixels
     if pixels is None:
       pixels = [pixel_fingerprint(self[row]) for row in range(len(self))]
@@ -69,14 +70,16 @@ class SequenceSet:
 
 
 def pixel_fingerprint(frames: np.ndarray) -> str:
-  """16 hex digits of the shape and pixels of one sequence, uint8 [T, H, W]."""
+  """Hash of the shape and pixels of uint8 [T, H, W], 16 hex digits."""
   digest = hashlib.blake2b(f'{frames.shape}'.encode(), digest_size=8)
   digest.update(np.ascontiguousarray(frames))
   return digest.hexdigest()
 
 
-def from_records(records, name: str) -> SequenceSet:
-  """Stacks an iterable of (subject, condition, view, uint8 [T, H, W])."""
+def from_records(
+  records: Iterable[tuple[str, str, str, np.ndarray]], name: str
+) -> SequenceSet:
+  """Stacks (subject, condition, view, uint8 [T, H, W]) of one data set."""
   subjects, conditions, views, clips = [], [], [], []
   for subject, condition, view, silhouettes in records:
     subjects.append(subject)

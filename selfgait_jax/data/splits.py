@@ -1,12 +1,22 @@
-"""Who trains, who is tested, and which share of the training data is used."""
+"""Which sequences train, which are tested, and which share a stage uses."""
 
 import dataclasses
+import json
+import pathlib
 
+import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import partitions, sampler
+from selfgait_jax.data import draws, partition_file, partitions
 from selfgait_jax.data.sequences import SequenceSet
+
+_SHARES = {  # by objective
+  'two_view': ('unlabelled',),
+  'predictive': ('unlabelled',),
+  'joint': ('unlabelled', 'labelled'),
+  'supervised': ('labelled',),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,9 +24,9 @@ class Subset:
   """What one stage learns from.
 
   Attributes:
-    unlabelled: int [N], rows for label-free steps; empty if it has none.
-    labelled: int [M], rows for triplet steps; empty if it has none.
-    names: the same in words, for a JSON file.
+    unlabelled: rows for label-free steps, int [N]; empty if there are none.
+    labelled: rows for labelled steps, int [M]; empty if there are none.
+    names: the names of what was chosen, for a JSON file.
   """
 
   unlabelled: np.ndarray
@@ -24,17 +34,17 @@ class Subset:
   names: dict
 
 
-def subjects(config, side: str) -> tuple[str, ...]:
-  """Subjects whose sequences a side may hold, so that only they are loaded.
+def subjects(config: ml_collections.ConfigDict, side: str) -> tuple[str, ...]:
+  """Names of the subjects of a side; only their sequences need to be loaded.
 
-  With `reference.partition` both sides share one list.
+  With `reference.partition` both sides have all subjects.
 
   Args:
     config: the whole config.
     side: 'train' or 'test'.
 
   Raises:
-    errors.UserError: unknown partition or excluded subject.
+    errors.UserError: the partition or an excluded subject is unknown.
   """
   partition, excluded = partitions.of(config), partitions.excluded(config)
   everyone = partition.everyone
@@ -51,12 +61,19 @@ def subjects(config, side: str) -> tuple[str, ...]:
   return tuple(s for s in wanted if s not in excluded)
 
 
-def cut(sequences: SequenceSet, config, side: str) -> SequenceSet:
-  """One side of what was loaded, sorted by subject, condition and view.
+def cut(
+  sequences: SequenceSet, config: ml_collections.ConfigDict, side: str
+) -> SequenceSet:
+  """Selects one side of what was loaded, sorted by subject, condition, view.
 
-  Short sequences leave the training side. With `reference.partition` the
-  sorted list is cut at 80 % wherever that falls, so that one subject may stand
-  on both sides, and short ones leave both, as in SelfGait's `data_loader.py`.
+  The training side loses sequences shorter than `data.min_frames`. With
+  `reference.partition` both sides do, and the sorted list is cut at 80 %, which
+  can put one subject on both sides, as in SelfGait's `data_loader.py`.
+
+  Args:
+    sequences: of the subjects of this side, or of more.
+    config: the whole config.
+    side: 'train' or 'test'.
 
   Raises:
     errors.UserError: nothing is left.
@@ -77,20 +94,24 @@ def cut(sequences: SequenceSet, config, side: str) -> SequenceSet:
   return sequences.select(rows)
 
 
-def held_out_rows(sequences: SequenceSet, config) -> np.ndarray:
-  """Rows of the training subjects of the held-out check; none if it is off.
+def held_out_rows(
+  sequences: SequenceSet, config: ml_collections.ConfigDict
+) -> np.ndarray:
+  """Rows of the subjects of the held-out check; none if it is off.
+
+  They are the last of the training subjects; no stage learns from them.
 
   Args:
     sequences: the training side, as `cut` returns it.
     config: the whole config.
 
   Raises:
-    errors.UserError: no subject would be left, or none held out.
+    errors.UserError: no subject would be left to train on.
   """
   names = np.unique(sequences.subjects)
   if not config.log.held_out_every_steps:
     return np.arange(0)
-  if not 0 < config.log.held_out_subjects < len(names):
+  if config.log.held_out_subjects >= len(names):
     raise errors.UserError(
       f'expected config.log.held_out_subjects from 1 to {len(names) - 1}, '
       f'below the {len(names)} training subjects, found '
@@ -100,11 +121,16 @@ def held_out_rows(sequences: SequenceSet, config) -> np.ndarray:
   return np.flatnonzero(np.isin(sequences.subjects, held_out))
 
 
-def training_rows(sequences: SequenceSet, config, stage) -> Subset:
-  """The shares of the training data that a stage sees.
+def training_rows(
+  sequences: SequenceSet,
+  config: ml_collections.ConfigDict,
+  stage: ml_collections.ConfigDict,
+) -> Subset:
+  """Draws the shares of the training data that a stage learns from.
 
-  The labelled and the unlabelled share are drawn apart, each a function of the
-  seed; a smaller share is part of a larger one, in every stage alike.
+  The labelled and the unlabelled share are drawn independently, each as a
+  function of the seed. A smaller share is always part of a larger one, so all
+  stages with the same fraction get the same share.
 
   Args:
     sequences: the training side, as `cut` returns it.
@@ -112,7 +138,7 @@ def training_rows(sequences: SequenceSet, config, stage) -> Subset:
     stage: its section for the stage.
 
   Raises:
-    errors.UserError: a share out of range, or too small for a batch.
+    errors.UserError: a share has too few subjects for a batch.
   """
   rows = np.setdiff1d(
     np.arange(len(sequences)), held_out_rows(sequences, config)
@@ -122,28 +148,100 @@ def training_rows(sequences: SequenceSet, config, stage) -> Subset:
     'unlabelled': ('data', data.unlabelled_fraction, data.unlabelled_by),
     'labelled': ('the stage', stage.labelled_fraction, data.labelled_by),
   }
-  for kind, (section, fraction, by) in shares.items():
-    unused = (
-      'supervised' if kind == 'unlabelled' else ('two_view', 'predictive')
-    )
-    if stage.objective in unused:
-      chosen[kind] = np.arange(0)
-      continue
-    key = f'{kind}_fraction of {section}'
-    rng = sampler.generator(config.seed, kind)
-    chosen[kind], listed = _share(sequences, rows, fraction, by, rng, key)
+  for kind in _SHARES[stage.objective]:
+    section, fraction, by = shares[kind]
+    rng = draws.generator(config.seed, kind)
+    chosen[kind], listed = _share(sequences, rows, fraction, by, rng)
     names[kind] = {'by': by, 'fraction': fraction, 'chosen': listed}
     if kind == 'labelled' or config.reference.pretrain_sampler:
+      key = f'{kind}_fraction of {section}'
       _check_subjects(sequences, chosen[kind], stage, key)
-  return Subset(**chosen, names=names)
+  none = np.arange(0)
+  return Subset(
+    chosen.get('unlabelled', none), chosen.get('labelled', none), names
+  )
 
 
-def _share(sequences, rows, fraction, by, rng, key):
-  """(rows, names) of a random share of the subjects or of the sequences."""
-  if not 0 < fraction <= 1:
-    raise errors.UserError(
-      f'expected {key} above 0 and at most 1, found {fraction}; change it'
+def check_same(path: pathlib.Path, subset: Subset) -> None:
+  """Compares a stage with the `subset.json` that its first part wrote.
+
+  A stage that resumes with other sequences would mix two training sets; with
+  the held-out check switched on, it would score subjects it has learned.
+
+  Args:
+    path: of the file; nothing is compared if it does not exist.
+    subset: what the stage would learn from now.
+
+  Raises:
+    errors.UserError: the file names other sequences or is damaged.
+  """
+  before, now = _read_names(path), _chosen(subset.names)
+  if before is not None and before != now:
+    different = sorted(
+      name
+      for kind in before.keys() | now.keys()
+      for name in before.get(kind, set()) ^ now.get(kind, set())
     )
+    raise errors.UserError(
+      f'expected {path.parent} to go on with the training data that its '
+      f'{path.name} lists, found {len(different)} names different '
+      f'({partition_file.some(different)}); restore config.data, '
+      'labelled_fraction and config.log.held_out_subjects, or change --workdir'
+    )
+
+
+def check_unseen(
+  path: pathlib.Path,
+  sequences: SequenceSet,
+  config: ml_collections.ConfigDict,
+) -> None:
+  """Checks that an earlier stage did not learn the held-out subjects.
+
+  Args:
+    path: of the earlier stage's `subset.json`; nothing is checked if it does
+      not exist.
+    sequences: the training side, as `cut` returns it.
+    config: the whole config.
+
+  Raises:
+    errors.UserError: it did, or the file is damaged.
+  """
+  held_out = set(sequences.subjects[held_out_rows(sequences, config)].tolist())
+  learned = {
+    name.split('/')[0]
+    for names in (_read_names(path) or {}).values()
+    for name in names
+  }
+  if seen := sorted(held_out & learned):
+    raise errors.UserError(
+      f'expected no held-out subjects among those that {path.parent} learned '
+      f'from, found {len(seen)} ({partition_file.some(seen)}); set '
+      'config.log.held_out_every_steps as it was then, or change --workdir'
+    )
+
+
+def _read_names(path):
+  """{share: names} of a `subset.json`; None if there is no such file."""
+  try:
+    names = _chosen(json.loads(path.read_text(encoding='utf-8')))
+    if not all(isinstance(n, str) for share in names.values() for n in share):
+      raise TypeError('names that are no text')
+    return names
+  except FileNotFoundError:
+    return None
+  except Exception as error:  # of many types, if someone changed the file
+    raise errors.UserError(
+      f'expected the names of the training data in {path}, found none '
+      f'({type(error).__name__}); delete the file to go on without a comparison'
+    ) from error
+
+
+def _chosen(names):
+  return {kind: set(share['chosen']) for kind, share in names.items()}
+
+
+def _share(sequences, rows, fraction, by, rng):
+  """(rows, names) of a random share of the subjects or of the sequences."""
   if by == 'subject':
     names = sequences.subjects[rows]
   else:

@@ -1,14 +1,16 @@
-"""What a trained stage is worth: rank-1 beside its floors, and the report."""
+"""Scores every trained stage beside two floors and writes the report."""
 
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.data import loading, sampler
+from selfgait_jax.data import frame_sampler, loading
+from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.evaluate import (
   frozen,
   gei,
@@ -21,47 +23,57 @@ from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, identity, manifests, metrics
 
+GEI_ROW, RANDOM_ROW = 'GEI nearest neighbour', 'random initialisation'
 
-def evaluate(config, workdir: pathlib.Path, load) -> dict:
-  """Evaluates all that stands in the work folder and writes the report.
 
-  All processes embed; process 0 alone ranks and writes.
+def evaluate(
+  config, workdir: pathlib.Path, load: Callable[[str], SequenceSet]
+) -> dict:
+  """Evaluates the trained stages of a work folder and writes the report.
+
+  The floors are a nearest neighbour on gait energy images and the network with
+  random weights. All processes embed; only process 0 ranks and writes.
 
   Args:
     config: the whole config.
-    workdir: holds the stages' checkpoints; receives `results.json` and
+    workdir: with the stages' checkpoints; receives `results.json` and
       `report.html`.
-    load: 'train' or 'test' -> SequenceSet.
+    load: returns the sequences of 'train' or 'test'.
 
   Returns:
-    The content of `results.json`; the main row is the last stage's. {} on
-    other processes than 0.
+    The content of `results.json`, whose main row is the last stage; {} on all
+    processes but the first.
   """
   start = time.monotonic()
   sources = processes.from_first(lambda: _sources(config, workdir))
   test = load('test')
   if config.reference.window:
-    test = sampler.fixed_windows(test, config.finetune.frames, config.seed)
+    test = frame_sampler.fixed_windows(
+      test, config.finetune.frames, config.seed
+    )
   model, mesh = factory.make_model(config.model), sharding.make_mesh()
   random = factory.init_variables(
     model, jax.random.key(config.seed), config.model.crop_width
   )
 
+  embed = scores.make_embedder(config, model, mesh)
   sample = lambda: scores.unlabelled_sample(load('train'), config)
   rows = {}
   if processes.is_first():
-    rows['GEI nearest neighbour'] = scores.score(config, gei.embed(test), test)
-    _log_row(*list(rows.items())[-1])
+    images = gei.embed(test, config.eval.max_frames)
+    rows[GEI_ROW] = scores.score(config, images, test)
+    _log_row(GEI_ROW, rows[GEI_ROW])
   for title, label_free, variables, origin in _rows(
     config, sources, random, sharding.replicated(mesh)
   ):
-    embed = scores.make_embedder(config, model, mesh, label_free)
-    found = embed(variables, test, config.eval.max_frames, sample, title)
+    found = embed(
+      variables, label_free, test, config.eval.max_frames, sample, title
+    )
     if not processes.is_first():
       continue
     rows[title] = scores.score(config, found, test) | {'origin': origin}
     if config.eval.linear_probe:
-      rows[title]['metrics'] |= frozen.frozen(found, test, config.eval.protocol)
+      rows[title]['metrics'] |= frozen.top1(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
   if not processes.is_first():
@@ -99,15 +111,15 @@ def _sources(config, workdir):
 
 
 def _rows(config, sources, random, everywhere):
-  """(title, label-free?, variables, origin) of each row of the table."""
-  yield 'random initialisation', True, random, {}
+  """Yields (title, label-free?, variables, origin) of each network's row."""
+  yield RANDOM_ROW, True, random, {}
   taken = set()
   for stage, path in sources.items():
     variables, manifest = checkpointing.load_variables(path, everywhere)
     manifests.check_model(manifest, config, path)
     names = ('checkpoint', 'step')
     origin = manifest['source'] | {n: manifest.get(n) for n in names}
-    title = _title(origin)
+    title = errors.printable(_title(origin))
     if title in taken:
       title += f' ({stage})'
     taken.add(title)
@@ -116,9 +128,9 @@ def _rows(config, sources, random, everywhere):
 
 
 def _title(origin):
-  """What the checkpoint itself says it is, not what the config says now."""
+  """Title by what the checkpoint says; the config may have changed since."""
   objective = origin.get('objective')
-  if objective is None:  # not trained by this program
+  if objective is None:  # imported
     return f'{origin["kind"]} of {origin["file"]}'
   step, last = origin['step'], origin['steps']
   part = '' if step in (None, last) else f', step {step}/{last}'
@@ -147,7 +159,6 @@ def _log_row(title, row):
 
 def _results(config, rows, test):
   main = rows[list(rows)[-1]]
-  titles = list(rows)
   frames = int(np.minimum(test.lengths, config.eval.max_frames).sum())
   return {
     'protocol': main['protocol'],
@@ -155,8 +166,8 @@ def _results(config, rows, test):
     'counts': main['counts']
     | {'frames': frames, 'refused': loading.count_refused(config)},
     'baselines': {
-      'gei': rows[titles[0]]['metrics'],
-      'random_init': rows[titles[1]]['metrics'],
+      'gei': rows[GEI_ROW]['metrics'],
+      'random_init': rows[RANDOM_ROW]['metrics'],
     },
     'rows': {title: row['metrics'] for title, row in rows.items()},
     'origins': {t: row['origin'] for t, row in rows.items() if 'origin' in row},
@@ -174,24 +185,36 @@ def _results(config, rows, test):
 
 
 def _write_report(config, workdir, results, rows, test):
-  curves = {
-    s: metrics.read_curves(workdir / s)
-    for s in identity.STAGES
-    if (workdir / s).is_dir()
-  }
   report.write(
     workdir / 'report.html',
     results,
     rows=rows,
-    curves=curves,
+    curves=_curves(workdir),
     clips=_sample_clips(test) if config.data.name == 'synthetic_gait' else [],
     config=config.to_json_best_effort(),
   )
   logging.info('report: %s', workdir / 'report.html')
 
 
+def _curves(workdir):
+  """{stage: its curves}; a stage with an unreadable file is left out."""
+  curves = {}
+  for stage in identity.STAGES:
+    try:
+      curves[stage] = metrics.read_curves(workdir / stage)
+    except Exception as error:  # a damaged file must not cost the report
+      logging.warning(
+        'expected readable curves in %s, found %s: %s; the report leaves them '
+        'out',
+        workdir / stage / 'metrics.jsonl',
+        type(error).__name__,
+        errors.printable(error),
+      )
+  return curves
+
+
 def _sample_clips(sequences, count=6):
-  """Every n-th sequence's first frames; only ever of synthetic people."""
+  """(title, first frames) of evenly spaced sequences, of synthetic people."""
   rows = np.linspace(0, len(sequences) - 1, count).astype(int)
   return [
     (

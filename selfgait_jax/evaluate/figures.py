@@ -1,21 +1,23 @@
-"""The pictures of a report, each as the bytes of a PNG file."""
+"""The pictures of the report, each as the bytes of a PNG file."""
 
 import io
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib import cm, figure, image, ticker
 
+from selfgait_jax import errors
 from selfgait_jax.evaluate import tables
 
-# Okabe and Ito's colours, told apart with any common colour vision.
+# Okabe and Ito's colours, which also colour-blind readers can tell apart.
 COLOURS = (
   '#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#000000',
 )  # fmt: skip
 DASHES = ('-', '--', ':')
-WIDTH = 10.8  # inches of 96 CSS pixels, of a whole row
-DENSITY = 2  # pixels a CSS pixel
-# Axis labels of curves whose names do not say their unit.
+WIDTH = 10.8  # of a row of panels, in inches of 96 CSS pixels
+DENSITY = 2  # image pixels per CSS pixel
+# Axis labels of curves whose names do not tell the unit.
 LABELS = {
   'loss': 'loss',
   'spread': 'spread (0: collapsed)',
@@ -23,21 +25,24 @@ LABELS = {
   'mean_cosine': 'mean cosine of two samples',
   'effective_rank': 'effective rank (dimensions)',
   'active_share': 'active triplets (share)',
-  'active_triplets': 'active triplets a part',
+  'active_triplets': 'active triplets per part',
   'learning_rate': 'learning rate',
   'frames_per_second': 'frames / s',
 }
-# Of no interest after the run, or said by another curve.
+# Useless after the run, or in proportion to another curve.
 NOT_DRAWN = ('eta_seconds', 'steps_per_second')
-# Settings: drawn where a schedule moves them.
+# Settings: drawn only if a schedule changes them.
 SCHEDULED = ('learning_rate', 'target_momentum')
+# Names come from files: 'a$_$b' is no formula.
+_plain_text = matplotlib.rc_context({'text.parse_math': False})
 
 
+@_plain_text
 def heat_maps(metrics: Mapping, titles: Mapping[str, str]) -> bytes | None:
-  """Rank-1 by probe view and gallery view, one map a probe group.
+  """Rank-1 by probe view and gallery view, one map for each probe group.
 
   Args:
-    metrics: of one row; `views` and `<group>/matrix` are drawn.
+    metrics: of one row; draws `views` and `<group>/matrix`.
     titles: heading of each group, in order.
 
   Returns:
@@ -71,14 +76,18 @@ def heat_maps(metrics: Mapping, titles: Mapping[str, str]) -> bytes | None:
   return _png(fig)
 
 
+@_plain_text
 def cumulative_match(
   rows: Mapping[str, Mapping], titles: Mapping[str, str]
 ) -> bytes | None:
-  """CMC curves of every row, one panel a probe group.
+  """CMC curves of every row, one panel for each probe group.
 
   Args:
-    rows: name -> metrics; `<group>/cmc` is drawn.
+    rows: name -> metrics; draws `<group>/cmc`.
     titles: heading of each group, in order.
+
+  Returns:
+    PNG, or None if there is no curve.
   """
   drawn = [g for g in titles if any(f'{g}/cmc' in m for m in rows.values())]
   if not drawn:
@@ -95,19 +104,26 @@ def cumulative_match(
     ax.set_xlabel('rank k')
     ax.set_xticks([1, 5, 10, 15, 20])
     ax.set_ylim(0, 102)
-  axes[0].set_ylabel('hit among the k nearest (%)')
+  axes[0].set_ylabel('mate among the k nearest (%)')
   handles, labels = axes[0].get_legend_handles_labels()
   fig.legend(handles, labels, loc='outside lower center', ncols=3)
   return _png(fig)
 
 
+@_plain_text
 def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   """Every quantity of one stage over its steps, the loss first.
 
   Args:
-    series: name -> (step, value) in order; values that are not finite are left
-      out.
+    series: name -> (step, value) in order; leaves out what is no finite number.
+
+  Returns:
+    PNG, or None if there is nothing to draw.
   """
+  series = {
+    errors.printable(name, 60): _finite(points)
+    for name, points in series.items()
+  }
   drawn = sorted(
     (name for name, points in series.items() if _worth_drawing(name, points)),
     key=lambda name: ('loss' not in name, 'held_out' not in name, name),
@@ -116,9 +132,7 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
     return None
   fig, axes = _panels(len(drawn), aspect=0.62)
   for ax, name in zip(axes, drawn, strict=True):
-    step, value = np.array(series[name], float).T
-    finite = np.isfinite(value)
-    step, value = step[finite], value[finite]
+    step, value = series[name].T
     smooth, window = _smoothed(value)
     colour = COLOURS[0]
     ax.plot(
@@ -139,7 +153,7 @@ def film_strip(clip: np.ndarray, frames: int = 16) -> bytes:
 
   Args:
     clip: uint8 [T, H, W].
-    frames: shown at most.
+    frames: the most to show.
   """
   clip = np.asarray(clip)[:frames]
   framed = np.pad(clip, ((0, 0), (0, 0), (0, 2)), constant_values=128)
@@ -153,7 +167,7 @@ def _panels(count, aspect, **settings):
   """A figure with `count` panels in rows of three, and their axes."""
   columns = min(count, 3)
   rows = -(-count // columns)
-  width = WIDTH / 3 if count > 1 else WIDTH / 2  # a single one stands large
+  width = WIDTH / 3 if count > 1 else WIDTH / 2  # a single one is larger
   fig = figure.Figure(
     figsize=(width * columns, width * aspect * rows + 0.4),
     layout='constrained',
@@ -169,6 +183,16 @@ def _panels(count, aspect, **settings):
   return fig, axes[:count]
 
 
+def _finite(points):
+  """Those points of which both numbers are finite, float [n, 2]."""
+  numbers = [
+    point
+    for point in points
+    if all(isinstance(x, int | float) and abs(x) < 1e300 for x in point)
+  ]
+  return np.array(numbers, float).reshape(-1, 2)
+
+
 def _worth_drawing(name, points):
   moves = len({value for _, value in points}) > 1
   return (
@@ -177,7 +201,7 @@ def _worth_drawing(name, points):
 
 
 def _smoothed(values):
-  """Moving average over a 25th of the points, and its width."""
+  """Moving average over 1/25 of the points, and its width."""
   window = max(1, len(values) // 25)
   if window == 1:
     return values, 1

@@ -1,10 +1,8 @@
-"""Classifiers on frozen embeddings: what they hold beyond plain retrieval.
+"""Classifiers on frozen embeddings: kNN and a linear classifier.
 
-Closed set: train and test are sequences of the same subjects, for example
-nm-01 to nm-04 against nm-05 and nm-06. Views are not kept apart.
+Closed set: they train and are tested on sequences of the same subjects, for
+example nm-01 to nm-04 against nm-05 and nm-06. Views are not kept apart.
 """
-
-from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +13,10 @@ from selfgait_jax import errors, protocols, retrieval
 from selfgait_jax.data.sequences import SequenceSet
 
 
-def frozen(
+def top1(
   embeddings: np.ndarray, sequences: SequenceSet, protocol: str = 'casiab'
-) -> Mapping[str, float]:
-  """Both classifiers, trained on a protocol's gallery conditions.
+) -> dict[str, float]:
+  """Top-1 of both classifiers, trained on the protocol's gallery conditions.
 
   Args:
     embeddings: [N, P, D], one a sequence.
@@ -26,47 +24,41 @@ def frozen(
     protocol: its gallery conditions train, its probe groups test.
 
   Returns:
-    Top-1 in percent: `nm/knn` and `nm/linear` of each probe group, and
-    `linear_train`, of the linear classifier on what it was trained on.
+    In percent: `nm/frozen_linear` and `nm/frozen_knn` of each probe group, and
+    `frozen_linear_train`, the linear classifier on its training sequences.
+
+  Raises:
+    UserError: there are no sequences to train on.
   """
   rules = protocols.find(protocol)
   train = np.isin(sequences.conditions, rules.gallery)
   if not train.any():
     raise errors.UserError(
       f'expected sequences with conditions {", ".join(rules.gallery)} to train '
-      f'the frozen probes of {protocol} on, found none; '
+      f'the frozen classifiers of {protocol} on, found none; '
       'switch config.eval.linear_probe off'
     )
-  seen = embeddings[train], sequences.subjects[train]
-  by_knn = predict_knn(*seen, embeddings)
-  by_linear = predict_linear(*seen, embeddings)
-  top1 = {'linear_train': _top1(by_linear[train], seen[1])}
+  subjects = sequences.subjects
+  linear = predict_linear(embeddings[train], subjects[train], embeddings)
+  knn = predict_knn(embeddings[train], subjects[train], embeddings)
+  share = lambda predicted, rows: (
+    100 * float(np.mean(predicted[rows] == subjects[rows]))
+  )
+  found = {'frozen_linear_train': share(linear, train)}
   for group, conditions in rules.probes.items():
     rows = np.isin(sequences.conditions, conditions)
     if rows.any():
-      top1[f'{group}/knn'] = _top1(by_knn[rows], sequences.subjects[rows])
-      top1[f'{group}/linear'] = _top1(by_linear[rows], sequences.subjects[rows])
-  return top1
-
-
-def knn(train, train_labels, test, test_labels, k=20, temperature=0.07):
-  """Top-1 of `predict_knn`, in percent."""
-  found = predict_knn(train, train_labels, test, k, temperature)
-  return _top1(found, test_labels)
-
-
-def linear(train, train_labels, test, test_labels, **settings):
-  """Top-1 of `predict_linear` on train and on test, in percent."""
-  both = np.concatenate([train, test])
-  found = predict_linear(train, train_labels, both, **settings)
-  return (
-    _top1(found[: len(train)], train_labels),
-    _top1(found[len(train) :], test_labels),
-  )
+      found[f'{group}/frozen_linear'] = share(linear, rows)
+      found[f'{group}/frozen_knn'] = share(knn, rows)
+  return found
 
 
 def predict_knn(
-  train, train_labels, test, k: int = 20, temperature: float = 0.07
+  train: np.ndarray,
+  train_labels: np.ndarray,
+  test: np.ndarray,
+  k: int = 20,
+  temperature: float = 0.07,
 ) -> np.ndarray:
   """Weighted vote of the k nearest by cosine (Wu et al., arXiv 1805.01978).
 
@@ -90,17 +82,25 @@ def predict_knn(
 
 
 def predict_linear(
-  train,
-  train_labels,
-  test,
+  train: np.ndarray,
+  train_labels: np.ndarray,
+  test: np.ndarray,
   steps: int = 300,
   learning_rate: float = 0.1,
   penalty: float = 1e-4,
 ) -> np.ndarray:
   """Multinomial logistic regression, full batch, from zero weights.
 
-  Features are standardised by the training set. `penalty` is half the weight
-  of the squared L2 norm beside the mean cross-entropy.
+  Features are standardised by the training set. The loss is the mean
+  cross-entropy plus `penalty` times the squared L2 norm of the kernel.
+
+  Args:
+    train: [N, P, D].
+    train_labels: [N], of any type.
+    test: [M, P, D].
+    steps: of Adam, along which the learning rate falls to 0 by a cosine.
+    learning_rate: at the start.
+    penalty: see above.
 
   Returns:
     Labels [M], of the type of `train_labels`.
@@ -109,9 +109,10 @@ def predict_linear(
   flat = lambda x: np.asarray(x, np.float32).reshape(len(x), -1)
   train, test = flat(train), flat(test)
   mean, deviation = train.mean(axis=0), train.std(axis=0)
-  # A feature that hardly moves in training must not explode in the test set.
+  # A feature that hardly varies in training must not explode in the test set.
   deviation = np.maximum(deviation, 1e-3 * deviation.mean() + 1e-12)
-  # Unit length on average, whatever the number of features: one rate fits all.
+  # Unit length on average, so that one learning rate fits any number of
+  # features.
   scale = 1 / (deviation * np.sqrt(train.shape[1]))
   train, test = (train - mean) * scale, (test - mean) * scale
   weights = _fit(
@@ -147,7 +148,3 @@ def _fit(x, classes, optimizer, penalty, count, steps):
   return run(
     {'kernel': jnp.zeros((x.shape[1], count)), 'bias': jnp.zeros(count)}
   )
-
-
-def _top1(found, labels) -> float:
-  return 100 * float(np.mean(found == np.asarray(labels)))

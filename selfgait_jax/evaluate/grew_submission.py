@@ -1,4 +1,4 @@
-"""The answer to GREW's hidden test, in the form its makers take."""
+"""The file that GREW's evaluation server scores: its test labels are hidden."""
 
 import pathlib
 
@@ -21,11 +21,11 @@ def write(
   embeddings: np.ndarray,
   sequences: SequenceSet,
 ) -> None:
-  """Writes `GREW_submission.csv`; nothing without GREW's probe sequences.
+  """Writes `GREW_submission.csv` if the data holds GREW's probe sequences.
 
-  A line a probe: its name, then the subjects of the 20 nearest gallery
-  sequences as numbers, repeated as they come. The gallery holds both sequences
-  of every test subject.
+  One line per probe: its name, then the subjects of the 20 nearest gallery
+  sequences as numbers, which may repeat. The gallery holds both sequences of
+  every test subject.
 
   Args:
     config: the whole config.
@@ -40,9 +40,9 @@ def write(
   ranks = min(RANKS, is_gallery.sum())
   if ranks < RANKS:
     logging.warning(
-      'expected %d or more gallery sequences of GREW, found %d; %s has as many '
-      'ranks, which its makers will not take',
-      RANKS, ranks, FILE,
+      'expected %d or more gallery sequences of GREW, found %d; %s gets only '
+      '%d ranks, and the server will refuse it',
+      RANKS, ranks, FILE, ranks,
     )  # fmt: skip
   nearest = _nearest(
     embeddings[is_probe],
@@ -57,7 +57,7 @@ def write(
     lines.append([video, *map(str, row)])
   text = ''.join(f'{",".join(line)}\n' for line in lines)
   files.write_text(workdir / FILE, text)
-  logging.info('%d probes of GREW: %s', is_probe.sum(), workdir / FILE)
+  logging.info('GREW submission, %d probes: %s', is_probe.sum(), workdir / FILE)
 
 
 def _nearest(probes, gallery, count, metric, rerank):

@@ -8,30 +8,31 @@ from selfgait_jax.machine import processes
 
 
 def make_check(config, sequences, model, mesh) -> Callable | None:
-  """(state, stage) -> rank-1 of every probe group; None if it is off.
+  """Returns the check, or None if `log.held_out_every_steps` is 0.
 
-  `rank1` is that of the first group. The labels of these subjects choose
-  nothing but the best checkpoint.
+  The labels of the held-out subjects only choose the best checkpoint.
 
   Args:
     config: the whole config.
-    sequences: the training side, which holds these subjects, too.
+    sequences: the training side, which includes the held-out subjects.
     model: the network.
     mesh: of all devices.
+
+  Returns:
+    (state, stage) -> rank-1 of every probe group in percent; `rank1` is that of
+    the first group.
   """
   if not config.log.held_out_every_steps:
     return None
   held_out = sequences.select(splits.held_out_rows(sequences, config))
   sample = lambda: scores.unlabelled_sample(sequences, config)
-  embedders = {
-    label_free: scores.make_embedder(config, model, mesh, label_free)
-    for label_free in (True, False)
-  }
+  embed = scores.make_embedder(config, model, mesh)
 
   def check(state, stage):
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
-    embed = embedders[stage.objective != 'supervised']
-    found = embed(variables, held_out, config.log.held_out_frames, sample)
+    label_free = stage.objective != 'supervised'
+    frames = config.log.held_out_frames
+    found = embed(variables, label_free, held_out, frames, sample)
     return processes.from_first(lambda: _ranks(config, found, held_out))
 
   return check

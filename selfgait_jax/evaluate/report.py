@@ -1,4 +1,4 @@
-"""One HTML file that shows a run: scores, pictures, curves and settings."""
+"""The report: one HTML file with scores, pictures, curves and settings."""
 
 import base64
 import html
@@ -8,10 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selfgait_jax import protocols
+from selfgait_jax import errors, protocols
 from selfgait_jax.evaluate import figures, tables
 from selfgait_jax.machine import files
 
+# Columns of the main row; the others are named like their metrics.
+COLUMNS = {
+  'eer': 'EER',
+  'tar_far_0.01': 'TAR at FAR 1 %',
+  'frozen_linear': 'frozen linear classifier (top-1)',
+  'frozen_knn': 'frozen kNN (top-1)',
+}
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto;
   max-width: 1080px; padding: 0 1rem; background: #fff; }
@@ -45,14 +52,14 @@ def write(
   clips: Sequence[tuple[str, np.ndarray]] = (),
   config: str = '',
 ) -> None:
-  """Writes a self-contained HTML file; what is not given is left out.
+  """Writes a self-contained HTML file, without the sections that lack data.
 
   Args:
-    path: of the file, overwritten.
-    results: content of `results.json`.
+    path: of the file, which is overwritten.
+    results: content of `results.json`. The pictures show its `metrics`, the
+      main row.
     rows: name -> result of `protocols.evaluate` or its metrics, in the order
-      of the table; those of `results` by default. The main row, which the
-      per-view pictures show, is `results['metrics']`.
+      of the table; by default those of `results`.
     curves: stage -> name -> [(step, value), ...].
     clips: (title, uint8 [T, H, W]) of people who may be shown.
     config: the settings, as JSON.
@@ -60,7 +67,7 @@ def write(
   rows = _rows(results, rows)
   metrics = results.get('metrics', {})
   titles = {
-    group: tables.group_title(results, group)
+    group: errors.printable(tables.group_title(results, group))
     for group in tables.groups([metrics, *rows.values()])
   }
   body = [
@@ -90,17 +97,19 @@ def write(
 
 
 def _rows(results, rows):
-  """Name -> metrics of every row of the summary."""
+  """{name: metrics} of every row of the summary."""
   rows = rows or results.get('rows')
   if not rows:
     rows = dict(results.get('baselines', {}))
     if results.get('metrics'):
       rows['this run'] = results['metrics']
-  return {name: tables.metrics_of(row) for name, row in rows.items()}
+  return {
+    errors.printable(name): tables.metrics_of(row) for name, row in rows.items()
+  }
 
 
 def _facts(results):
-  """What was measured on what, by which rules and with which program."""
+  """Protocol, data, counts, settings and versions, as a list of terms."""
   label = results.get('protocol', '')
   rules = protocols.PROTOCOLS.get(label.split('/')[0])
   counts = {k: v for k, v in results.get('counts', {}).items() if '/' not in k}
@@ -131,21 +140,21 @@ def _summary(rows, main):
   if not rows:
     return ''
   header, body = tables.rank1_cells(list(rows.items()))
-  is_main = [bool(main) and metrics == main for metrics in rows.values()]
+  bold = [name for name, metrics in rows.items() if main and metrics == main]
   return _section(
     'Rank-1 of every row',
-    _table(header, body, bars=True, main=is_main),
+    _table(header, body, bars=True, bold=bold),
     'In percent. A nearest neighbour on gait energy images and a network with '
-    'random weights are the floors. The row in bold is the main row, shown in '
-    'detail below.',
+    'random weights are the floors. The row in bold is the main row; the '
+    'sections below show it in detail. Frozen classifiers, where there are '
+    'any, are trained on the embeddings of the gallery in the row above.',
   )
 
 
 def _main_row(metrics, counts, titles):
-  """Every score of the main row, probe groups down."""
+  """Every score of the main row, one line for each probe group."""
   names = [f'rank{k}' for k in (1, 2, 3, 4, 5, 10, 20)]
-  names += ['mAP', 'mINP', 'rank1_view_pairs', 'rank1_all_views']
-  names += ['knn', 'linear']
+  names += ['mAP', 'mINP', 'rank1_view_pairs', 'rank1_all_views', *COLUMNS]
   names = [n for n in names if any(f'{g}/{n}' in metrics for g in titles)]
   tallies = ['probes', 'probes_without_mate', 'pairs_without_mate']
   tallies += ['probes_without_other_view', 'empty_cells']
@@ -160,12 +169,17 @@ def _main_row(metrics, counts, titles):
     ]
     for group, title in titles.items()
   ]
-  header = ['probe', *(n.replace('_', ' ') for n in names + tallies)]
-  return _section('Main row in full', _table(header, body))
+  header = [COLUMNS.get(n, n.replace('_', ' ')) for n in names + tallies]
+  return _section(
+    'Main row in full',
+    _table(['probe', *header], body),
+    'Scores in percent. EER and TAR (true-accept rate) say how well one '
+    'threshold on the distance tells pairs of one subject from pairs of two.',
+  )
 
 
 def _views(results, rows, titles):
-  """Per-view table of all rows and heat maps of the main one."""
+  """Heat maps of the main row and the per-view table of all rows."""
   metrics = results.get('metrics', {})
   content = _picture(figures.heat_maps(metrics, titles), 'rank-1 by view pair')
   per_view = [
@@ -178,8 +192,8 @@ def _views(results, rows, titles):
   return _section(
     'Rank-1 by view',
     content,
-    'Each cell of the maps: probes of one view against the gallery of one '
-    'other; the diagonal (identical views) is not part of the means. The table '
+    'Each cell of a map compares the probes of one view with the gallery of '
+    'one view. The means leave out the diagonal (identical views). The table '
     'has the layout of Table 1 of the SelfGait paper.',
   )
 
@@ -199,12 +213,12 @@ def _settings(config):
   text = json.dumps(json.loads(config), indent=2)
   return (
     '<h2>Settings</h2><details><summary>every key of the run</summary>'
-    f'<pre>{_text(text)}</pre></details>'
+    f'<pre>{html.escape(text)}</pre></details>'
   )
 
 
 def _section(title, content, note=''):
-  """Nothing without content."""
+  """A heading, a note and the content; '' if there is no content."""
   if not content:
     return ''
   note = f'<p class="note">{_text(note)}</p>' if note else ''
@@ -216,7 +230,7 @@ def _picture(png, title, css=''):
     return ''
   data = base64.b64encode(png).decode()
   caption = f'<figcaption>{_text(title)}</figcaption>' if css else ''
-  # Bytes 16 to 19 of a PNG file are its width: drawn finer than shown.
+  # Bytes 16 to 19 of a PNG file are its width, in image pixels.
   width = int.from_bytes(png[16:20], 'big') // figures.DENSITY
   return (
     f'<figure>{caption}<img class="{css}" width="{width}" '
@@ -224,8 +238,11 @@ def _picture(png, title, css=''):
   )
 
 
-def _table(header, body, bars=False, main=()):
-  """HTML table; with `bars`, numbers are percentages drawn behind the text."""
+def _table(header, body, bars=False, bold=()):
+  """HTML table; with `bars`, a bar behind each number shows its percentage.
+
+  Rows are bold if the first cell is one of `bold`.
+  """
   names = sum(name in tables.NAME_COLUMNS for name in header)
   lines = []
   for i, row in enumerate([header, *body]):
@@ -240,10 +257,11 @@ def _table(header, body, bars=False, main=()):
           f'#cde2f3 {share:.1f}%,transparent {share:.1f}%)"'
         )
       cells += f'<{tag} class="{css}"{style}>{_text(cell)}</{tag}>'
-    bold = i and i <= len(main) and main[i - 1]
-    lines.append(f'<tr class="{"main" if bold else ""}">{cells}</tr>')
+    css = 'main' if i and row[0] in bold else ''
+    lines.append(f'<tr class="{css}">{cells}</tr>')
   return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
 def _text(value) -> str:
-  return html.escape(str(value))
+  """One line, escaped for HTML."""
+  return html.escape(errors.printable(value, 10**6))

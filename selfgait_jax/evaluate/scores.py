@@ -1,4 +1,7 @@
-"""Rank-1 of a network's embeddings under the protocol of a config."""
+"""Embeds sequences and scores them as a config's `eval` section says."""
+
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -6,43 +9,62 @@ from selfgait_jax import embedder, errors, protocols
 from selfgait_jax.data import partitions, splits
 from selfgait_jax.data.sequences import SequenceSet
 
-# Sequences of the label-free training data that the standardisation is fitted
-# on, and how many frames of each.
+# `eval.standardise` takes its mean and deviation from this many sequences of
+# the label-free training data, and from this many frames of each.
 SAMPLE, SAMPLE_FRAMES = 512, 30
 
 
-def make_embedder(config, model, mesh, label_free: bool):
-  """(variables, sequences, max_frames, sample) -> embeddings [N, P, D].
+def make_embedder(config, model, mesh) -> Callable:
+  """Returns a function that embeds sequences with any weights of `model`.
 
-  A label-free network is compared by `eval.label_free_output`; with
-  `eval.standardise` its embeddings are standardised by those of `sample`, what
-  `unlabelled_sample` returned.
+  It compiles once for all weights, label-free or not, that use the same output
+  of the network.
+
+  Args:
+    config: the whole config.
+    model: the network.
+    mesh: of all devices.
+
+  Returns:
+    (variables, label_free, sequences, max_frames, sample, title='') ->
+    embeddings [N, P, D]. A label-free network is compared by
+    `eval.label_free_output`; with `eval.standardise` its embeddings are
+    standardised by those of the sequences that `sample()` returns.
   """
-  output = config.eval.label_free_output if label_free else 'embedding'
-  embed = embedder.make_embedder(
-    model, mesh, output, config.model.crop_width, config.eval.batch_frames
-  )
 
-  def run(variables, sequences, max_frames, sample, title=''):
-    found = embed(variables, sequences, max_frames, title=title)
+  @functools.cache
+  def compiled(output):
+    return embedder.make_embedder(
+      model, mesh, output, config.model.crop_width, config.eval.batch_frames
+    )
+
+  def embed(variables, label_free, sequences, max_frames, sample, title=''):
+    run = compiled(config.eval.label_free_output if label_free else 'embedding')
+    found = run(variables, sequences, max_frames, title=title)
     if label_free and config.eval.standardise:
       found = embedder.standardise(
-        found, embed(variables, sample(), SAMPLE_FRAMES)
+        found, run(variables, sample(), SAMPLE_FRAMES)
       )
     return found
 
-  return run
+  return embed
 
 
 def unlabelled_sample(train: SequenceSet, config) -> SequenceSet:
-  """Some sequences of the label-free training data, drawn by the seed."""
+  """Sequences of the label-free training data, drawn by the seed."""
   rows = splits.training_rows(train, config, config.pretrain).unlabelled
   rows = np.random.default_rng(config.seed).permutation(rows)[:SAMPLE]
   return train.select(rows)
 
 
 def score(config, embeddings: np.ndarray, sequences: SequenceSet) -> dict:
-  """`protocols.evaluate` with the protocol and the distance of the config."""
+  """`protocols.evaluate` with the protocol and the distance of the config.
+
+  Args:
+    config: the whole config.
+    embeddings: [N, P, D].
+    sequences: N, for their labels.
+  """
   return protocols.evaluate(
     config.eval.protocol,
     embeddings,
@@ -58,7 +80,7 @@ def score(config, embeddings: np.ndarray, sequences: SequenceSet) -> dict:
 def probe_lists(config) -> dict:
   """Names of probe and gallery sequences, as `protocols.evaluate` takes them.
 
-  Empty for a protocol that goes by conditions.
+  Empty for a protocol whose conditions tell probes from gallery.
 
   Raises:
     UserError: the protocol needs a list and the partition file has none.

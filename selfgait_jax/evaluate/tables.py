@@ -1,15 +1,23 @@
-"""Text tables of evaluation results, in Markdown that reads as plain text."""
+"""Tables of evaluation results, in Markdown that is readable as it is."""
 
 from collections.abc import Mapping, Sequence
 
-from selfgait_jax import protocols
+from selfgait_jax import errors, protocols
 
 NAME_COLUMNS = ('rank-1 (%)', 'probe', 'method')  # the others are numbers
+# Rows below that of a network, by the name of their metrics.
+FROZEN = {
+  'frozen_linear': 'frozen linear classifier, top-1',
+  'frozen_knn': 'frozen kNN, top-1',
+}
 _RANKING = ('rank1', 'rank5', 'rank10', 'rank20', 'mAP', 'mINP')
 
 
 def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
   """Rank-1 of each method and probe group, in percent.
+
+  Top-1 of the frozen classifiers, where they were trained, follows each method
+  in rows of its own.
 
   Args:
     rows: (name, what `protocols.evaluate` returned, or its `metrics`).
@@ -20,13 +28,13 @@ def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
 def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
   """Rank-1 by probe view, laid out as Table 1 of the SelfGait paper.
 
-  Probe groups go down (in each, the methods), probe views go across and their
-  mean stands last; identical views are excluded where the protocol does so.
-  Where it does not go by view, the scores of its ranking go across.
+  One line for each probe group and method; one column for each probe view, then
+  their mean. Identical views are excluded where the protocol excludes them. If
+  it has no scores by view, the columns are rank-1 to rank-20, mAP and mINP.
 
   Args:
-    rows: one result of `protocols.evaluate`, or a list of (name, result).
-      Metrics alone do as well; groups are then named without conditions.
+    rows: one result of `protocols.evaluate`, or a list of (name, result). A
+      result may be its `metrics` alone; group titles then lack the conditions.
   """
   header, body = per_view_cells(rows)
   if not body:
@@ -34,17 +42,23 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
   return _markdown(header, body)
 
 
-def rank1_cells(rows) -> tuple[list[str], list[list[str]]]:
+def rank1_cells(
+  rows: Sequence[tuple[str, Mapping]],
+) -> tuple[list[str], list[list[str]]]:
   """Header and rows of `rank1_table`."""
   found = groups([metrics_of(row) for _, row in rows])
-  body = [
-    [name, *(percent(metrics_of(row).get(f'{g}/rank1')) for g in found)]
-    for name, row in rows
-  ]
+  body = []
+  for name, row in rows:
+    for key, title in {'rank1': name, **FROZEN}.items():
+      scores = [metrics_of(row).get(f'{group}/{key}') for group in found]
+      if key == 'rank1' or any(score is not None for score in scores):
+        body.append([title, *map(percent, scores)])
   return ['rank-1 (%)', *(g.upper() for g in found)], body
 
 
-def per_view_cells(rows) -> tuple[list[str], list[list[str]]]:
+def per_view_cells(
+  rows: Mapping | Sequence[tuple[str, Mapping]],
+) -> tuple[list[str], list[list[str]]]:
   """Header and rows of `per_view_table`."""
   if isinstance(rows, Mapping):
     rows = [('', rows)]
@@ -67,7 +81,7 @@ def per_view_cells(rows) -> tuple[list[str], list[list[str]]]:
 
 
 def _ranking_cells(rows):
-  """Header and rows of the scores of one ranking, probe groups down."""
+  """Header and rows of `per_view_table` for a protocol without views."""
   named = not isinstance(rows, Mapping)
   rows = rows if named else [('', rows)]
   body = []
@@ -80,35 +94,35 @@ def _ranking_cells(rows):
 
 
 def metrics_of(result: Mapping) -> Mapping:
-  """The metrics of a result, or the mapping itself if it is those."""
+  """The metrics of a result, which may be the mapping itself."""
   return result.get('metrics', result)
 
 
 def degrees(view: str) -> str:
-  """A view as an angle where it is one: '018' is '18°'."""
-  return f'{int(view)}°' if view.isdigit() else view
+  """A view as an angle if it is a number: '018' becomes '18°'."""
+  return f'{int(view)}°' if view.isdecimal() else errors.printable(view, 60)
 
 
 def groups(metrics: Sequence[Mapping]) -> list[str]:
-  """Probe groups that any of them has, in order of appearance."""
+  """Probe groups that any of the rows has, in order of appearance."""
   keys = [key.split('/') for scores in metrics for key in scores]
   return list(dict.fromkeys(key[0] for key in keys if key[1:] == ['rank1']))
 
 
 def group_title(result: Mapping, group: str) -> str:
-  """'NM#5-6' where the result names its protocol, else 'NM'."""
+  """'NM#5-6' if the result names its protocol, else 'NM'."""
   name = result.get('protocol', '').split('/')[0]
   protocol = protocols.PROTOCOLS.get(name)
   return protocol.title(group) if protocol else group.upper()
 
 
 def percent(value: float | None) -> str:
-  """One decimal; '-' for what was not measured."""
+  """One decimal; '-' for None."""
   return '-' if value is None else f'{value:.1f}'
 
 
 def _markdown(header, body) -> str:
-  """Pipe table, columns padded; names flush left, numbers flush right."""
+  """Pipe table with padded columns: names to the left, numbers to the right."""
   left = sum(name in NAME_COLUMNS for name in header)
   lines = [header, *body]
   widths = [max(3, *(len(row[i]) for row in lines)) for i in range(len(header))]

@@ -1,6 +1,6 @@
 """The mesh, its two shardings, and the one place that compiles the steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -131,26 +131,19 @@ def gather(array: jax.Array) -> np.ndarray:
   return multihost_utils.process_allgather(array, tiled=True)
 
 
-def compile_step(step, mesh, take=None):
-  """(state, batch) -> (state, metrics, outputs), the state donated.
+def compile_step(step: Callable, mesh: jax.sharding.Mesh, feed=None):
+  """(state, placed batch) -> (state, metrics, outputs), the state donated.
 
   Args:
-    step: such a function.
+    step: (state, batch) -> (state, metrics, outputs).
     mesh: of all devices.
-    take: (store, batch) -> batch, part of the program if given, which then is
-      (state, store, batch) -> ...; the store is what `hold` returned.
+    feed: what places the batches (data/feeds.py); None for `shard_batch`.
   """
   same, split = replicated(mesh), batch_sharded(mesh)
-
-  def taking(state, store, batch):
-    # Pinned as an argument's would be: left to choose, the compiler also splits
-    # the losses otherwise, and sums differ from those of a batch that came.
-    batch = jax.lax.with_sharding_constraint(take(store, batch), split)
-    return step(state, batch)
-
+  read = feed.read if feed else lambda placed: placed
   return jax.jit(
-    taking if take else step,
-    in_shardings=(same, same, split) if take else (same, split),
+    lambda state, placed: step(state, read(placed)),
+    in_shardings=(same, feed.sharding if feed else split),
     out_shardings=(same, same, split),
     donate_argnums=0,
   )

@@ -1,35 +1,31 @@
-"""DeepGaitV2: a residual network over rows, columns and, if asked, frames."""
+"""DeepGaitV2: a deep residual network in 2D, 3D or pseudo-3D."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from selfgait_jax import errors
-from selfgait_jax.models import layers, network, resnet
+from selfgait_jax.models import layers, resnet
+from selfgait_jax.models.batch_norm import BatchNorm, around_one
 from selfgait_jax.models.conv.clip_conv import ClipConv
 from selfgait_jax.models.conv.frame_conv import FrameConv
 
-# How many of the four stages look at every frame by itself.
+# The first stages, of four, that process each frame by itself.
 FRAME_STAGES = {'2d': 4, '3d': 1, 'p3d': 1}
 
 
-class DeepGaitV2(network.BYOLNetwork):
-  """Residual trunk, horizontal pooling, a matrix a part and a BNNeck.
+class DeepGaitV2(resnet.ResidualNetwork):
+  """Residual trunk, horizontal pooling, part maps and a BNNeck.
 
   Fan et al. (arXiv:2303.03301); ShiqiYu/OpenGait.
   """
 
   mode: str
-  widths: tuple[int, ...]
-  layers: tuple[int, ...]
-  bins: tuple[int, ...]
-  embedding_dim: int
-  classes: int
   use_emb2: bool
-  projector_hidden: int
-  projector_dim: int
-  dtype: jnp.dtype
-  remat: bool = False
+
+  @property
+  def embeds_behind_neck(self) -> bool:
+    return self.use_emb2
 
   def setup(self):
     super().setup()
@@ -46,41 +42,24 @@ class DeepGaitV2(network.BYOLNetwork):
     self.encoder = Encoder(
       self.mode, self.widths, self.layers, self.dtype, self.remat
     )
-    self.part_linear = layers.PartLinear(self.embedding_dim)
-    if self.classes:
-      self.neck = layers.BNNeck(self.classes)
 
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """The residual trunk, its maximum over time cut into strips."""
+    """Strips of the trunk's maximum over time: [B, T, H, W] -> [B, P, C]."""
     maps = layers.temporal_max(self.encoder(clips, train, mask), mask)
-    return layers.horizontal_pyramid(layers.accurate(maps), self.bins)
-
-  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding` [B, P, D], with `classes` the cosines `logits`, BYOL's.
-
-    With `use_emb2` the embedding is the unit feature behind the neck, except in
-    training: a loss on embeddings is always for those before it.
-    """
-    embedding = self.part_linear(pooled)
-    outputs = {'embedding': embedding, **self.project(embedding, train)}
-    if self.classes:
-      unit, outputs['logits'] = self.neck(embedding, train)
-      if self.use_emb2 and not train:
-        outputs['embedding'] = unit
-    return outputs
+    return layers.horizontal_pyramid(layers.at_least_float32(maps), self.bins)
 
 
 class Encoder(nn.Module):
-  """Stages of frame blocks, then of clip blocks: `FRAME_STAGES`.
+  """Stages of frame blocks (`FRAME_STAGES`), then stages of clip blocks.
 
   Attributes:
     mode: 2d | 3d | p3d.
     widths: channels of the four stages.
     layers: blocks of each stage.
     dtype: of the compute; parameters are float32.
-    remat: compute every block again for its gradient.
+    remat: recompute every block for its gradient.
   """
 
   mode: str
@@ -99,13 +78,13 @@ class Encoder(nn.Module):
       self.widths[:stages],
       self.layers[:stages],
       self.dtype,
-      resnet.STRIDES[:stages],
       self.remat,
+      resnet.STRIDES[:stages],
       name='frames',
     )
     frame_mask = None if mask is None else layers.fold(mask)
     x = frames(layers.fold(clips)[..., None], train, frame_mask)
-    x = layers.unfold(x, len(clips))
+    x = layers.unfold(x, clips.shape[0])
     make_block = resnet.recomputed(ClipBlock) if self.remat else ClipBlock
     later = zip(
       self.widths[stages:],
@@ -127,16 +106,16 @@ class Encoder(nn.Module):
 
 
 class ClipBlock(nn.Module):
-  """A residual block that sees neighbouring frames: [B, T, H, W, C] -> [.., D].
+  """A residual block over neighbouring frames: [B, T, H, W, C] -> [..., D].
 
-  Two 3 x 3 x 3 convolutions, or `pseudo`: two frame convolutions and between
-  them, beside a shortcut of its own, one over time. The shortcut of the block
-  has a convolution where the shape changes.
+  Two 3 x 3 x 3 convolutions beside a shortcut, which has its own convolution
+  where the shape changes. The pseudo-3D block has two frame convolutions and,
+  between them, a convolution over time with a second shortcut around it.
 
   Attributes:
     features: D.
     strides: of the first convolution, along rows and columns.
-    pseudo: see above.
+    pseudo: pseudo-3D instead of 3D.
     dtype: of the compute; parameters are float32.
   """
 
@@ -149,11 +128,10 @@ class ClipBlock(nn.Module):
   def __call__(
     self, x: jax.Array, train: bool, mask: jax.Array | None
   ) -> jax.Array:
-    """`mask`: bool [B, T], the frames that are seen and counted."""
+    """`mask`: bool [B, T], True for valid frames; the others act as padding."""
 
     def norm(y, name):
-      norm = layers.BatchNorm(1, layers.around_one, name=name)
-      return norm(y, train, mask)
+      return BatchNorm(1, around_one, name=name)(y, train, mask)
 
     def frame_conv(y, name, size=3, strides=1):
       conv = FrameConv(self.features, size, self.dtype, strides, name=name)
@@ -169,6 +147,5 @@ class ClipBlock(nn.Module):
       y = nn.relu(y + norm(clip_conv(y, 'conv_time', 1), 'norm_time'))
     y = norm(conv(y, 'conv2'), 'norm2')
     if self.strides != 1 or x.shape[-1] != self.features:
-      x = frame_conv(x, 'shortcut', 1, self.strides)
-      x = norm(x, 'shortcut_norm')
+      x = norm(frame_conv(x, 'shortcut', 1, self.strides), 'shortcut_norm')
     return nn.relu(x + y)

@@ -1,8 +1,7 @@
-"""The model that a config describes."""
+"""Builds the network of a config and its initial variables."""
 
 import functools
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -15,10 +14,12 @@ from selfgait_jax.models import (
   gaitpart,
   gaitset,
   gaitssb,
+  network,
   selfgait,
 )
 
-MODELS = {  # config.model.name: the module, its attributes the other settings
+# By config.model.name; the other settings are the attributes of the module.
+MODELS = {
   'deepgaitv2': deepgaitv2.DeepGaitV2,
   'gaitbase': gaitbase.GaitBase,
   'gaitgl': gaitgl.GaitGL,
@@ -29,11 +30,14 @@ MODELS = {  # config.model.name: the module, its attributes the other settings
 }
 
 
-def make_model(config: ml_collections.ConfigDict) -> nn.Module:
-  """`config` is `config.model`, or the same section of a checkpoint.
+def make_model(config: ml_collections.ConfigDict) -> network.Network:
+  """The network that a section describes.
+
+  Args:
+    config: `config.model`, or the same section of a checkpoint's manifest.
 
   Raises:
-    UserError: the name or a setting is unknown.
+    UserError: the name or a setting is unknown, or a setting is missing.
   """
   settings = dict(config)
   name = settings.pop('name')
@@ -41,7 +45,7 @@ def make_model(config: ml_collections.ConfigDict) -> nn.Module:
     raise errors.UserError(
       f'expected model.name to be one of {", ".join(MODELS)}, found {name!r}'
     )
-  del settings['crop_width']  # of its input, not of the network
+  del settings['crop_width']  # describes the input, not the network
   settings['dtype'] = jnp.dtype(settings['dtype'])
   settings = {
     key: tuple(value) if isinstance(value, (list, tuple)) else value
@@ -55,19 +59,27 @@ def make_model(config: ml_collections.ConfigDict) -> nn.Module:
     ) from error
 
 
-def init_variables(model, key, crop_width: int) -> dict:
-  """Random `params` and `batch_stats` of a model."""
+def init_variables(
+  model: network.Network, key: jax.Array, crop_width: int
+) -> dict:
+  """Random `params` and `batch_stats` of a network.
+
+  Args:
+    model: from `make_model`.
+    key: of the random numbers.
+    crop_width: columns of the input.
+  """
   return _compiled_init(model, crop_width)(key)
 
 
-def variable_shapes(model, crop_width: int) -> dict:
+def variable_shapes(model: network.Network, crop_width: int) -> dict:
   """Shapes and types of what `init_variables` returns."""
   return jax.eval_shape(_init(model, crop_width), jax.random.key(0))
 
 
 @functools.cache
 def _compiled_init(model, crop_width):
-  # Unoptimised: XLA would think for 8 s about two dozen draws.
+  # Compiled without optimisation, which would take longer than it saves.
   options = {'xla_backend_optimization_level': 0}
   return jax.jit(_init(model, crop_width), compiler_options=options)
 
@@ -75,7 +87,7 @@ def _compiled_init(model, crop_width):
 def _init(model, crop_width):
   def init(key):
     found = model.init(key, jnp.zeros((1, 1, 64, crop_width)))
-    # Some networks have no normalisation.
+    # A network without batch norm has no `batch_stats`.
     return {name: found.get(name, {}) for name in ('params', 'batch_stats')}
 
   return init

@@ -5,15 +5,15 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax import errors
-from selfgait_jax.models import layers, network
+from selfgait_jax.models import heads, layers, network
+from selfgait_jax.models.batch_norm import BatchNorm, around_one
 from selfgait_jax.models.conv.clip_conv import ClipConv
 
-# Below it the generalised mean of a row counts a feature as this much.
-LEAST = 1e-6
+LEAST = 1e-6  # lower bound of the features in the generalised mean
 
 
 class GaitGL(network.Network):
-  """Global and local 3D convolutions, one part a row of the map.
+  """Global and local 3D convolutions; every row of the map is a part.
 
   Lin et al., ICCV 2021 (arXiv:2011.01461); ShiqiYu/OpenGait.
   """
@@ -24,6 +24,7 @@ class GaitGL(network.Network):
   classes: int
   dtype: jnp.dtype
 
+  map_divisor = 2
   merges_views = True
 
   def setup(self):
@@ -38,35 +39,36 @@ class GaitGL(network.Network):
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """The clip network, a part a row of its maximum over time."""
+    """The encoder's rows: clips [B, T, H, W] -> float32 [B, H, C]."""
     return self.encoder(clips, mask)
 
   @nn.compact
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
     """`embedding` [B, P, D] and, with `classes`, `logits`.
 
-    The embedding stands behind the batch norm of the head; with `neck` before
-    that of the BNNeck, whose logits are cosines.
+    Without `neck` the embedding is the output of the head's batch norm, and the
+    classifier is linear. With `neck` it is the input of a BNNeck, whose logits
+    are cosines.
     """
     embedding, logits = self.part_linear(pooled), None
-    # Named where they are called: `neck` is a setting as well.
+    # Created here, not in `setup`: `neck` is already the name of a setting.
     if not self.neck:
       embedding, logits = Head(self.classes, name='neck')(embedding, train)
     elif self.classes:
-      _, logits = layers.BNNeck(self.classes, name='neck')(embedding, train)
+      _, logits = heads.BNNeck(self.classes, name='neck')(embedding, train)
     outputs = {'embedding': embedding}
     return outputs if logits is None else outputs | {'logits': logits}
 
 
 class Encoder(nn.Module):
-  """The clip network, the maximum over time and the mean of each row.
+  """The 3D convolutions, the maximum over time and the mean of each row.
 
   Three widths make the small network (CASIA-B), four the large one (OU-MVLP,
-  GREW) with two convolutions in place of each.
+  GREW), which has two convolutions wherever the small one has one.
 
   Attributes:
     widths: channels of the stem and of the stages.
-    halving: the local convolutions see 2**halving strips apart.
+    halving: the local convolutions process 2**halving strips separately.
     dtype: of the compute; parameters are float32.
   """
 
@@ -98,18 +100,21 @@ class Encoder(nn.Module):
         )
         x = block(x, mask)
       if stage == 1:
-        x = layers.unfold(layers.halve(layers.fold(x)), len(x))
+        x = layers.unfold(layers.halve(layers.fold(x)), x.shape[0])
     maps = layers.temporal_max(x, mask)  # [B, 2H, W/2, C]
     power = self.param('power', nn.initializers.constant(6.5), (1,))
-    return generalised_mean(layers.accurate(maps), power)
+    return generalised_mean(layers.at_least_float32(maps), power)
 
 
 class Thirds(nn.Module):
-  """Every three frames become one: [B, T, ..., C] -> [B, T // 3, ..., C].
+  """Merges every three frames into one: [B, T, ..., C] -> [B, T // 3, ..., C].
 
-  A convolution of size and stride 3 over time (GaitGL's local temporal
-  aggregation), as three products: XLA's 3D convolution takes 4 times as long
-  on CPU, its gradient 10 times.
+  GaitGL's local temporal aggregation, a convolution of size and stride 3 over
+  time. Written as three matrix products because XLA's 3D convolution is several
+  times slower on CPU.
+
+  Attributes:
+    dtype: of the compute; the kernel is float32.
   """
 
   dtype: jnp.dtype
@@ -124,15 +129,15 @@ class Thirds(nn.Module):
 
 
 class GlobalLocal(nn.Module):
-  """A convolution of the map and one of its strips, each by itself.
+  """A 3D convolution of the whole map, and one of each horizontal strip.
 
-  [B, T, H, W, C] -> [B, T, H, W, D], or [B, T, 2H, W, D] with the map of the
-  strips below the other instead of added to it.
+  [B, T, H, W, C] -> [B, T, H, W, D], the sum of both results; or, with `below`,
+  [B, T, 2H, W, D].
 
   Attributes:
     features: D.
-    strips: into how many the rows are cut.
-    below: see above.
+    strips: number of strips into which the rows are cut.
+    below: stack the strips' result below the map's instead of adding it.
     dtype: of the compute; parameters are float32.
   """
 
@@ -153,10 +158,10 @@ class GlobalLocal(nn.Module):
 
 
 class Head(nn.Module):
-  """Batch norm over samples and parts, and a linear classifier a part.
+  """Batch norm over samples and parts, then a linear classifier for each part.
 
   Attributes:
-    classes: K; 0: the batch norm alone.
+    classes: K; 0 for the batch norm without a classifier.
   """
 
   classes: int
@@ -166,7 +171,7 @@ class Head(nn.Module):
     self, x: jax.Array, train: bool
   ) -> tuple[jax.Array, jax.Array | None]:
     """[B, P, C] -> (normalised [B, P, C], logits [B, P, K] or None)."""
-    x = layers.BatchNorm(1, layers.around_one, name='norm')(x, train)
+    x = BatchNorm(1, around_one, name='norm')(x, train)
     if not self.classes:
       return x, None
     return x, layers.PartLinear(self.classes, name='classify')(x)
@@ -175,18 +180,19 @@ class Head(nn.Module):
 def generalised_mean(maps: jax.Array, power: jax.Array) -> jax.Array:
   """Mean of order `power` of each row: [B, H, W, C] -> [B, H, C].
 
-  Generalised-mean pooling (arXiv:1711.02512), relative to the row's largest
-  feature: in float32 LEAST**6.5 is 0, where the slope of a root is infinite.
+  Generalised-mean pooling (arXiv:1711.02512). Features are divided by the
+  largest of their row first: in float32 LEAST**6.5 underflows to 0, where the
+  gradient of the root is infinite.
   """
   maps = jnp.maximum(maps, LEAST)
-  # The result does not depend on this scale, so neither does the gradient.
+  # The scale cancels, so it needs no gradient.
   largest = jax.lax.stop_gradient(maps.max(2, keepdims=True))
   mean = ((maps / largest) ** power).mean(2)
   return largest[:, :, 0] * mean ** (1 / power)
 
 
 def _repeat_short(clips, mask):
-  """Clips of 1 frame come three times, those of 2 twice: to fill a third."""
+  """Repeats clips of 1 frame to 3 and of 2 frames to 4, for `Thirds`."""
   frames = clips.shape[1]
   if mask is None:
     return jnp.tile(clips, (1, {1: 3, 2: 2}.get(frames, 1), 1, 1)), None

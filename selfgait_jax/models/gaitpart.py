@@ -10,7 +10,7 @@ from selfgait_jax.models import layers, network, set_encoder, temporal
 
 
 class GaitPart(network.Network):
-  """Focal trunk, micro-motion templates, temporal maximum, a matrix a part.
+  """Focal trunk, micro-motion templates, temporal maximum and part maps.
 
   Fan et al., CVPR 2020; ShiqiYu/OpenGait.
   """
@@ -21,6 +21,10 @@ class GaitPart(network.Network):
   dtype: jnp.dtype
 
   merges_views = True
+
+  @property
+  def map_divisor(self) -> int:
+    return set_encoder.map_divisor(self.widths)
 
   def setup(self):
     self.encoder = set_encoder.SetEncoder(
@@ -37,9 +41,9 @@ class GaitPart(network.Network):
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """The maximum over time of the micro-motion of every part."""
+    """Temporal maximum of the micro-motion: [B, T, H, W] -> [B, P, C]."""
     features = self.motion(self.encoder(clips), mask)  # [B, T, P, C]
-    return layers.accurate(layers.temporal_max(features, mask))
+    return layers.at_least_float32(layers.temporal_max(features, mask))
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
     """`embedding`: [B, P, C] -> float32 [B, P, D]."""

@@ -1,4 +1,4 @@
-"""GaitSet: silhouettes as a set, pooled at three depths of the network."""
+"""GaitSet: silhouettes as an unordered set, pooled at three depths."""
 
 import flax.linen as nn
 import jax
@@ -8,7 +8,7 @@ from selfgait_jax.models import layers, network
 
 
 class GaitSet(network.BYOLNetwork):
-  """Set branch, global branch, horizontal pyramid and a matrix a part.
+  """Set branch, global branch, horizontal pyramid and part maps.
 
   Chao et al., AAAI 2019 (arXiv:1811.06186); ShiqiYu/OpenGait.
   """
@@ -22,6 +22,10 @@ class GaitSet(network.BYOLNetwork):
 
   merges_views = True
 
+  @property
+  def map_divisor(self) -> int:
+    return 2 ** (len(self.widths) - 1)  # halved after every pair but the last
+
   def setup(self):
     super().setup()
     self.encoder = TwoBranches(self.widths, self.dtype)
@@ -30,8 +34,8 @@ class GaitSet(network.BYOLNetwork):
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """First the parts of the set branch, then those of the global branch."""
-    maps = [layers.accurate(x) for x in self.encoder(clips, mask)]
+    """Parts of the set branch, then parts of the global branch: [B, P, C]."""
+    maps = [layers.at_least_float32(x) for x in self.encoder(clips, mask)]
     parts = [layers.horizontal_pyramid(x, self.bins) for x in maps]
     return jnp.concatenate(parts, axis=1)
 
@@ -42,10 +46,11 @@ class GaitSet(network.BYOLNetwork):
 
 
 class TwoBranches(nn.Module):
-  """Set features of the frames, and of their maximum at every depth.
+  """A branch of frames (set) and one of their maximum over time (global).
 
   The set branch is SelfGait's trunk. The global branch starts from the maximum
-  over time after the first pair of convolutions and adds those that follow.
+  over time after the first pair of convolutions, and adds the maximum after
+  each later pair to its own map.
 
   Attributes:
     widths: channels of the convolution pairs.
@@ -67,7 +72,7 @@ class TwoBranches(nn.Module):
       size = 5 if i == 0 else 3
       block = layers.ConvPair(width, self.dtype, size, name=f'set{i + 1}')
       x = shrink(block(x))
-      peak = layers.temporal_max(layers.unfold(x, len(clips)), mask)
+      peak = layers.temporal_max(layers.unfold(x, clips.shape[0]), mask)
       if i == 0:
         total = peak
       else:

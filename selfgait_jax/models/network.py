@@ -1,4 +1,4 @@
-"""What every network here is to the steps: a trunk, and heads on its parts."""
+"""What training and evaluation need of a network: a trunk and its heads."""
 
 import dataclasses
 from typing import ClassVar
@@ -11,46 +11,52 @@ from selfgait_jax.models import heads, layers
 
 
 class Network(nn.Module):
-  """Base of the networks; their attributes are the settings of `config.model`.
+  """Base of all networks; their attributes are the settings of `config.model`.
 
-  A subclass defines `pool`, the trunk, and `heads`, all that follows.
+  A subclass defines `pool` (the trunk) and `heads` (everything after it).
 
   Attributes:
-    microbatches: parts in which the trunk takes a training batch, one after
-      another, each computed again for its gradient: so it needs the memory of
-      one part. Heads and losses see the whole batch. A batch norm in the trunk
-      sees a part, and its running statistics count each as a step. Devices sum
-    the trunk's gradient once a part.
+    microbatches: number of parts into which the trunk splits a training batch.
+      The parts are processed one after another and recomputed for their
+      gradient, so the trunk needs memory for one part only. Heads and losses
+      see the whole batch. Batch norm in the trunk normalises each part by
+      itself and updates its running statistics once a part. Devices sum the
+      trunk's gradient once a part.
   """
 
+  # Has a default because older checkpoints lack the setting.
   microbatches: int = dataclasses.field(default=1, kw_only=True)
 
-  # True where the batch normalises nothing in the trunk: several views of a
-  # clip then go through it at once.
+  # The trunk divides the rows and columns of a frame by this. The rows that
+  # remain must be divisible by the largest number of strips.
+  map_divisor: ClassVar[int] = 4
+  # True if the trunk has no batch norm: several views of a clip can then pass
+  # through it as one batch.
   merges_views: ClassVar[bool] = False
-
-  # Top-level modules that have a slowly moving copy (BYOL).
+  # Top-level modules of which the target network has a slow copy (BYOL).
   target_modules: ClassVar[tuple[str, ...]] = ()
-  # Top-level modules that only losses without labels reach, and only losses
-  # with labels: they rest, undecayed, in the other's steps.
+  # Top-level modules used only by the label-free losses, and only by the losses
+  # with labels. Steps with the other losses leave them unchanged, without
+  # weight decay.
   label_free_modules: ClassVar[tuple[str, ...]] = ('predictor',)
   labelled_modules: ClassVar[tuple[str, ...]] = ('neck',)
-  # True if the heads include `projection` and `prediction`.
+  # True if `heads` returns `projection` and `prediction`.
   learns_without_labels: ClassVar[bool] = False
 
   def __call__(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> dict[str, jax.Array]:
-    """Every output.
+    """All outputs for a batch of clips.
 
     Args:
       clips: float [B, T, H, W] in [0, 1].
-      mask: bool [B, T], the valid frames, which come first; None if all are.
+      mask: bool [B, T], True for valid frames, which come first; None if all
+        are valid.
       train: normalise with the statistics of the batch.
 
     Returns:
-      float32 [B, P, .]: `pooled` (the trunk's parts) and what `heads` returns,
-      with `embedding`, which recognition uses, among it.
+      float32 [B, P, ...] by name: `pooled` (the trunk's parts) and what `heads`
+      returns, including `embedding`, which recognition uses.
     """
     pooled = self.pool(clips, mask, train)
     return {'pooled': pooled, **self.heads(pooled, train)}
@@ -58,7 +64,7 @@ class Network(nn.Module):
   def learn(
     self, clips: jax.Array, mask: jax.Array | None, train: bool
   ) -> dict[str, jax.Array]:
-    """`__call__` for a gradient: the trunk in its `microbatches`."""
+    """`__call__` for training: the trunk runs in `microbatches` parts."""
     trunk = lambda network, *inputs: network.pool(*inputs, train)
     pooled = self._in_parts(trunk, clips, mask)
     return {'pooled': pooled, **self.heads(pooled, train)}
@@ -70,13 +76,13 @@ class Network(nn.Module):
     raise NotImplementedError
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """All that follows the trunk: [B, P, C] -> {name: float32 [B, P, .]}."""
+    """All outputs after the trunk: [B, P, C] -> {name: float32 [B, P, ...]}."""
     raise NotImplementedError
 
   def online_views(self, clips: jax.Array) -> dict[str, jax.Array]:
-    """What `heads` returns for several views: [B, V, T, H, W] -> [B, V, P, .].
+    """`heads` of several views: [B, V, T, H, W] -> {name: [B, V, P, ...]}.
 
-    View after view, each with batch statistics of its own.
+    Each view is normalised with its own batch statistics.
     """
     trunk = lambda network, *inputs: network.pool(*inputs, True)
     pooled = self._over_views(trunk, clips)
@@ -84,17 +90,16 @@ class Network(nn.Module):
     return jax.tree.map(lambda *view: jnp.stack(view, 1), *views)
 
   def _over_views(self, trunk, clips):
-    """[B, V, T, H, W] -> V times [B, P, C]."""
-    views = range(clips.shape[1])
+    """The trunk of each view: [B, V, T, H, W] -> V arrays [B, P, C]."""
+    batch, views = clips.shape[:2]
     if not self.merges_views:
-      return [self._in_parts(trunk, clips[:, view]) for view in views]
-    # A sharded B stays where it is.
-    pooled = self._in_parts(trunk, layers.fold(clips))
-    pooled = layers.unfold(pooled, len(clips))
-    return [pooled[:, view] for view in views]
+      return [self._in_parts(trunk, clips[:, view]) for view in range(views)]
+    # Folding V behind B leaves every clip on its device.
+    pooled = layers.unfold(self._in_parts(trunk, layers.fold(clips)), batch)
+    return [pooled[:, view] for view in range(views)]
 
   def _in_parts(self, trunk, clips, mask=None):
-    """Microbatch by microbatch; `trunk`: (self, clips, mask) -> [B, P, C]."""
+    """Runs `trunk`, (self, clips, mask) -> [B, P, C], in `microbatches`."""
     count = self.microbatches
     if count == 1:
       return trunk(self, clips, mask)
@@ -105,19 +110,19 @@ class Network(nn.Module):
       in_axes=1,
       out_axes=1,
     )
-    # Neighbours go to different parts: a sharded B stays where it is.
+    # Clip b belongs to part b % count, which leaves every clip on its device.
     split = lambda x: x.reshape(-1, count, *x.shape[1:])
     _, pooled = scan(self, None, jax.tree.map(split, (clips, mask)))
     return layers.fold(pooled)
 
 
 class BYOLNetwork(Network):
-  """A network that has, where `projector_hidden` is above 0, BYOL's heads.
+  """A network with BYOL's heads (arXiv:2006.07733) if `projector_hidden` > 0.
 
-  They stand on its embedding: a projector, of which the target network has a
-  slowly moving copy, and a predictor (arXiv:2006.07733). A subclass has the
-  settings `projector_hidden` and `projector_dim`, a module `part_linear`, calls
-  `super().setup()` and adds what `project` returns to its heads.
+  A projector, of which the target network has a slow copy, and a predictor
+  follow the embedding. A subclass has the settings `projector_hidden` and
+  `projector_dim` and the modules `encoder` and `part_linear`, calls
+  `super().setup()`, and adds what `project` returns to the outputs of `heads`.
   """
 
   @property
@@ -148,9 +153,9 @@ class BYOLNetwork(Network):
     return {'projection': projection, 'prediction': prediction}
 
   def target_views(self, clips: jax.Array) -> jax.Array:
-    """The target's projections: [B, V, T, H, W] -> [B, V, P, D].
+    """Projections by the target network: [B, V, T, H, W] -> [B, V, P, D].
 
-    With batch statistics, as in BYOL (arXiv:2006.07733).
+    Normalised with batch statistics, as in BYOL.
     """
     trunk = lambda network, clips, _: network.target_pool(clips)
     pooled = self._over_views(trunk, clips)

@@ -1,4 +1,4 @@
-"""From uint8 silhouettes to the input of a network."""
+"""Converts uint8 silhouettes to the input of a network."""
 
 import jax
 import numpy as np
@@ -13,25 +13,25 @@ def crop_frames(frames: jax.Array, crop_width: int = 44) -> jax.Array:
 
 def to_unit(frames: jax.Array) -> jax.Array:
   """uint8 0..255 to float32 in [0, 1]."""
-  # A division would round differently in and outside of a compiled function.
+  # A division may round differently inside and outside a compiled function.
   return frames * np.float32(1 / 255)
 
 
 def crop(frames: jax.Array, crop_width: int) -> jax.Array:
-  """The central columns of [..., H, W].
+  """The central `crop_width` columns of [..., H, W].
 
   Raises:
-    UserError: the frames are narrower than that.
+    UserError: the frames are narrower than `crop_width`.
   """
   start = crop_start(frames.shape[-1], crop_width)
   return frames[..., start : start + crop_width]
 
 
 def crop_start(width: int, crop_width: int) -> int:
-  """The first of the central columns.
+  """The first of the central `crop_width` columns of frames `width` wide.
 
   Raises:
-    UserError: the frames are narrower than that.
+    UserError: the frames are narrower than `crop_width`.
   """
   if width < crop_width:
     raise errors.UserError(

@@ -1,4 +1,4 @@
-"""SelfGait: the online branch, the target branch and the gait embedding."""
+"""SelfGait: a set encoder with micro-motion, trained with BYOL."""
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +12,19 @@ class SelfGait(network.BYOLNetwork):
   Liu et al., ICASSP 2021 (arXiv:2103.14811); EchoItLiu/SelfGait.
   """
 
-  widths: tuple[int, ...] = (32, 64, 128)
-  bins: tuple[int, ...] = (1, 2, 4, 8, 16)
-  embedding_dim: int = 128
-  use_motion: bool = True
-  projector_hidden: int = 256
-  projector_dim: int = 128
-  dtype: jnp.dtype = jnp.float32
+  widths: tuple[int, ...]
+  bins: tuple[int, ...]
+  embedding_dim: int
+  use_motion: bool
+  projector_hidden: int
+  projector_dim: int
+  dtype: jnp.dtype
 
   merges_views = True
+
+  @property
+  def map_divisor(self) -> int:
+    return set_encoder.map_divisor(self.widths)
 
   def setup(self):
     super().setup()
@@ -32,14 +36,14 @@ class SelfGait(network.BYOLNetwork):
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
-    """The online branch up to the maximum over time: float32 [B, P, C]."""
+    """The online trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
     features = self.encoder(clips)  # [B, T, P, C]
     if self.use_motion:
       features = self.motion(features, mask)
     return layers.temporal_max(features, mask).astype(jnp.float32)
 
   def target_pool(self, clips: jax.Array) -> jax.Array:
-    """Without the motion block, as in the paper's figure."""
+    """The target's trunk has no motion block, as in the paper's figure."""
     return layers.temporal_max(self.encoder(clips), None)
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:

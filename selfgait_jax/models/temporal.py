@@ -1,5 +1,6 @@
-"""The micro-motion block: what changes within a few frames, part by part."""
+"""The micro-motion block: short-term motion features of each part."""
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -10,22 +11,23 @@ from selfgait_jax.models import layers
 
 
 class MicroMotion(nn.Module):
-  """Templates of 3 and 5 frames, each weighted by its own attention.
+  """Sums templates of 3 and 5 frames, each weighted by its own attention.
 
-  GaitPart's micro-motion template builder (CVPR 2020), one set of weights for
-  each part. As it stands it is SelfGait's (EchoItLiu/SelfGait, `MCM_NOTP`); the
-  last three attributes are what differs in GaitPart. Time is kept.
+  GaitPart's micro-motion template builder (CVPR 2020) with separate weights for
+  each part, and without its final maximum over time. The defaults are
+  SelfGait's (EchoItLiu/SelfGait, `MCM_NOTP`); GaitPart sets `use_bias`,
+  `activation` and `kernel_init`.
 
   Attributes:
-    squeeze: channels are divided by it inside the attentions.
     dtype: of the compute; parameters are float32.
+    squeeze: the attentions' hidden layers have 1/squeeze of the channels.
     use_bias: of the convolutions.
-    activation: inside the attentions.
-    kernel_init: of [P, K, C, D]; None is PyTorch's default.
+    activation: of the attentions' hidden layers.
+    kernel_init: of the kernels [P, K, C, D]; None for PyTorch's default.
   """
 
+  dtype: jnp.dtype
   squeeze: int = 4
-  dtype: jnp.dtype = jnp.float32
   use_bias: bool = True
   activation: Callable = nn.relu
   kernel_init: Callable | None = None
@@ -34,15 +36,14 @@ class MicroMotion(nn.Module):
   def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     """[B, T, P, C], bool [B, T] or None (all valid) -> [B, T, P, C].
 
-    Frames outside the mask act exactly like the padding beyond either end of
-    an unpadded sequence.
+    Frames outside the mask act like the zeros that pad both ends in time.
     """
     hidden = x.shape[-1] // self.squeeze
-    x = layers.blank(x.astype(self.dtype), mask)
+    x = layers.fill_padding(x.astype(self.dtype), mask)
     out = 0
     for name, window, last in (('short', 3, 1), ('long', 5, 3)):
       gate = self._conv(hidden, 3, f'{name}_reduce')(x)
-      gate = layers.blank(self.activation(gate), mask)
+      gate = layers.fill_padding(self.activation(gate), mask)
       gate = self._conv(x.shape[-1], last, f'{name}_expand')(gate)
       out += nn.sigmoid(gate) * _template(x, mask, window)
     return out
@@ -54,7 +55,10 @@ class MicroMotion(nn.Module):
 
 
 class PartConv(nn.Module):
-  """Convolution over time, own weights a part: [B, T, P, C] -> [B, T, P, D]."""
+  """Convolution over time with separate weights for each part.
+
+  [B, T, P, C] -> [B, T, P, D]; for the attributes see `MicroMotion`.
+  """
 
   features: int
   window: int
@@ -68,7 +72,7 @@ class PartConv(nn.Module):
     default = layers.torch_uniform(self.window * inputs)
     shape = (parts, self.window, inputs, self.features)
     kernel = self.param('kernel', self.kernel_init or default, shape)
-    # Neighbouring frames side by side make the convolution one contraction.
+    # Stacking neighbouring frames turns the convolution into one einsum.
     taps = jnp.stack(_neighbours(x, self.window, 0), 3)  # [B, T, P, K, C]
     x = jnp.einsum('btpkc,pkcd->btpd', taps, kernel.astype(self.dtype))
     if self.use_bias:
@@ -78,17 +82,16 @@ class PartConv(nn.Module):
 
 
 def _template(x, mask, window):
-  """Maximum plus mean over `window` frames; the mean counts the padding."""
-  low = _neighbours(layers.blank(x, mask, -jnp.inf), window, -jnp.inf)
-  peak = low[0]
-  for frame in low[1:]:
-    peak = jnp.maximum(peak, frame)
-  # A padded frame with only padded neighbours has no maximum.
-  return layers.blank(peak, mask) + sum(_neighbours(x, window, 0)) / window
+  """Maximum plus mean over `window` frames; padding counts 0 in the mean."""
+  low = _neighbours(layers.fill_padding(x, mask, -jnp.inf), window, -jnp.inf)
+  peak = functools.reduce(jnp.maximum, low)
+  mean = sum(_neighbours(x, window, 0)) / window
+  # Padded frames get 0, since their maximum may be -inf.
+  return layers.fill_padding(peak, mask) + mean
 
 
 def _neighbours(x, window, fill):
-  """`window` copies of x [B, T, ...] shifted in time, `fill` past the ends."""
+  """`window` copies of x [B, T, ...] shifted in time, `fill` at the ends."""
   half = window // 2
   width = ((0, 0), (half, half)) + ((0, 0),) * (x.ndim - 2)
   padded = jnp.pad(x, width, constant_values=fill)

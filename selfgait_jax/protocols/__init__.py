@@ -16,7 +16,7 @@ def find(name: str) -> Protocol:
   """The protocol of that name.
 
   Raises:
-    UserError: there is none.
+    UserError: no protocol has this name.
   """
   if name not in PROTOCOLS:
     raise errors.UserError(
@@ -42,34 +42,40 @@ def evaluate(
   Args:
     protocol: a name out of `PROTOCOLS`.
     embeddings: [N, P, D] of sequences, in any order.
-    subjects: [N], as the data set writes them; conditions and views alike.
+    subjects: [N], spelt as the data set does; conditions and views likewise.
     conditions: [N].
     views: [N].
     metric: see `retrieval.pairwise_distance`.
     probes: names 'subject-condition-view' of the probes, for `gait3d` only;
-      None for all that are not gallery.
-    gallery: likewise of the gallery; None for all that are not probes.
-    rerank: compare by `reranking.make`, where all probes share one gallery.
+      None for all sequences that are not gallery.
+    gallery: likewise of the gallery; None for all sequences that are not
+      probes.
+    rerank: compare by `reranking.make`; needs one gallery for all probes.
 
   Returns:
     A dictionary that JSON can hold: `protocol` (name/version), `definition`,
-    `distance`, `metrics` and `counts`. Of each probe group, say `nm`, the
-    metrics are, in percent and unrounded (None where nothing was to count):
-    `nm/rank1` to `nm/rank5`, `nm/rank10` and `nm/rank20`, `nm/mAP`, `nm/cmc`
-    (ranks 1 to 20), and by protocol `nm/rank1_per_view` (probe views in the
-    order of `views`), `nm/rank1_all_views`, `nm/rank1_view_pairs`, `nm/matrix`
-    (probe views x gallery views) or `nm/mINP`. Groups without probes are left
-    out; a rank beyond the size of the gallery is that of the whole gallery.
+    `distance`, `metrics` and `counts`. The metrics of each probe group, for
+    example `nm`, are in percent and unrounded; None where there was nothing to
+    count:
+      `nm/rank1` to `nm/rank5`, `nm/rank10`, `nm/rank20`: if the gallery is
+        smaller than the rank, that of the whole gallery;
+      `nm/mAP`, `nm/cmc` (ranks 1 to 20);
+      `nm/eer`, `nm/tar_far_0.01`: equal error rate, and true-accept rate at a
+        false-accept rate of 1 %, over the pairs that the protocol ranks
+        (`verification.Pairs`);
+      depending on the protocol, `nm/rank1_per_view` (probe views in the order
+        of `views`), `nm/rank1_all_views`, `nm/rank1_view_pairs`, `nm/matrix`
+        (probe views x gallery views), `nm/mINP`.
     Counts: `subjects`, `sequences`, `gallery`, `probes`, `unused`; of each
     group `nm/probes`, `nm/gallery`, `nm/probes_without_mate` (none in the whole
-    gallery), and with view pairs `nm/pairs_without_mate` (probe and other view)
-    and `nm/empty_cells`, with galleries that lack the probe's own view or
-    camera `nm/probes_without_other_view`.
+    gallery); with view pairs `nm/pairs_without_mate` (probe and other view) and
+    `nm/empty_cells`; with galleries that lack the probe's own view or camera
+    `nm/probes_without_other_view`. Groups without probes are left out.
 
   Raises:
-    UserError: the arrays do not go together, embeddings are not finite, there
-      are no probes, a subject has no gallery, the protocol is unknown or cannot
-      be re-ranked.
+    UserError: array sizes differ, embeddings are not finite, there are no
+      probes, a subject has no gallery, or the protocol is unknown or cannot be
+      re-ranked.
   """
   rules = find(protocol)
   embeddings = np.asarray(embeddings, np.float32)
@@ -93,6 +99,11 @@ def evaluate(
   used = np.union1d(all_probes, all_gallery)
   names = np.unique(views[used])
   metrics = {'views': names.tolist()} if rules.by_view else {}
+  everything = counting.Side(
+    embeddings,
+    np.unique(subjects, return_inverse=True)[1],
+    np.searchsorted(names, views),
+  )
   counts = {
     'subjects': len(np.unique(subjects[used])),
     'sequences': len(subjects),
@@ -100,13 +111,10 @@ def evaluate(
     'probes': len(all_probes),
     'unused': len(subjects) - len(used),
   }
-  rank = functools.partial(counting.rank, metric=metric, rerank=rerank)
+  compare = functools.partial(counting.compare, metric=metric, rerank=rerank)
   for group, (rows, columns) in groups.items():
     scores, tally = rules.score(
-      counting.Side(embeddings[rows], subjects[rows], views[rows]),
-      counting.Side(embeddings[columns], subjects[columns], views[columns]),
-      names,
-      rank,
+      everything.at(rows), everything.at(columns), len(names), compare
     )
     scores |= {
       f'rank{k}': scores['cmc'][k - 1] for k in (1, 2, 3, 4, 5, 10, 20)
@@ -149,13 +157,13 @@ def _check_arrays(embeddings, subjects, conditions, views):
     first = '-'.join(x[bad[0]] for x in (subjects, conditions, views))
     raise errors.UserError(
       f'expected finite embeddings, found NaN or infinity in {len(bad)} of '
-      f'{len(embeddings)} sequences (first {first}); use a checkpoint from '
-      'before the training diverged'
+      f'{len(embeddings)} sequences (first {errors.printable(first)}); use a '
+      'checkpoint from before the training diverged'
     )
 
 
 def _roles(rules, subjects, conditions, views, probes, gallery):
-  """{group: (rows of its probes, rows of its gallery)}, none of them empty."""
+  """{group: (rows of its probes, rows of its gallery)}, without empty ones."""
   lists = probes is not None or gallery is not None
   if rules.listed != lists:
     raise errors.UserError(
@@ -195,19 +203,19 @@ def _roles(rules, subjects, conditions, views, probes, gallery):
       f'expected probes ({", ".join(wanted) or "the list"}) and a gallery '
       f'({", ".join(rules.gallery) or "the rest"}) for {rules.name}, found '
       f'{len(found[0])} probes and {len(found[1])} gallery sequences with '
-      f'conditions {", ".join(np.unique(conditions)[:8])}; '
+      f'conditions {_listed(np.unique(conditions))}; '
       'change config.eval.protocol or the data set'
     )
   if rules.score is counting.view_pairs and len(np.unique(views)) < 2:
     raise errors.UserError(
       f'expected at least two views for {rules.name}, which leaves identical '
-      f'views out, found {views[0]} only; prepare more views'
+      f'views out, found {errors.printable(views[0])} only; prepare more views'
     )
   return groups
 
 
 def _note_small_galleries(rules, groups, views):
-  """Says once that high ranks mean less than they seem to."""
+  """Logs, once per run, which ranks exceed the smallest gallery."""
   if rules.score is counting.view_pairs:
     smallest = min(
       np.unique(views[columns], return_counts=True)[1].min()
@@ -218,7 +226,7 @@ def _note_small_galleries(rules, groups, views):
   if smallest < counting.CMC_RANKS:
     logging.log_first_n(
       logging.WARNING,
-      'a gallery of %s holds %d sequences only: ranks from %d on count all of '
+      'a gallery of %s holds only %d sequences: ranks above %d count all of '
       'them',
       1,
       rules.label,
@@ -232,13 +240,18 @@ def _check_gallery(rules, subjects, probes, gallery):
   if len(missing):
     raise errors.UserError(
       f'expected gallery sequences ({", ".join(rules.gallery)}) of every test '
-      f'subject, found none for {", ".join(missing[:8])} ({len(missing)} in '
+      f'subject, found none for {_listed(missing)} ({len(missing)} in '
       'all); prepare them or name these in config.data.exclude_subjects'
     )
 
 
+def _listed(names):
+  """The first names, for a message."""
+  return errors.printable(', '.join(names[:8]))
+
+
 def _plain(value):
-  """Floats and nested lists, None for NaN."""
+  """The value as floats and nested lists, with None for NaN."""
   if np.ndim(value):
     return [_plain(v) for v in value]
   return None if np.isnan(value) else float(value)

@@ -1,7 +1,6 @@
-"""The evaluation protocols by name; `protocols.py` applies them.
+"""The evaluation protocols by name; `protocols.evaluate` applies them.
 
-Each is a named, versioned definition; a change that moves any number is a new
-version.
+Each definition has a version, which goes up whenever a number changes.
 """
 
 import dataclasses
@@ -18,17 +17,19 @@ class Protocol:
 
   Attributes:
     name: as in `config.eval.protocol`.
-    version: goes up when a number changes.
+    version: of the definition.
     gallery: conditions of gallery sequences.
-    probes: conditions of each probe group; 'all' where there is one group.
-    score: the function of `scoring.py` that counts.
+    probes: conditions of each probe group; a single group is named 'all'.
+    score: the function of `counting.py` that scores a probe group.
     gallery_required: whether a probe subject without any gallery sequence is
-      an error, or a property of the data set that counts as a miss.
-    definition: the rules in words, for people.
-    galleries: conditions of the gallery of each probe group, where they differ.
-    parts: whether conditions are named by parts of them ('bg' for '01-bg').
-    cameras: whether views are cameras, the part of a name up to the first '_'.
-    listed: whether lists name the probes or the gallery, and not conditions.
+      an error. If not, the data set is like that and its probes are misses.
+    definition: the rules in words, for reports.
+    galleries: conditions of each probe group's gallery, where they differ.
+    parts: whether `gallery` and `probes` name parts of conditions, such as 'bg'
+      for '01-bg'.
+    cameras: whether the camera is compared in place of the view: the part of
+      the view's name before the first '_'.
+    listed: whether lists of names, not conditions, tell probes from gallery.
     on_training: whether it can score sequences of training subjects too.
   """
 
@@ -62,7 +63,7 @@ class Protocol:
     return self.score in _BY_VIEW
 
   def title(self, group: str) -> str:
-    """A probe group as tables call it, for example 'NM#5-6'."""
+    """Name of a probe group in tables, for example 'NM#5-6'."""
     prefix, members = f'{group}-', self.probes[group]
     numbers = [c.removeprefix(prefix) for c in members if c.startswith(prefix)]
     if not numbers or not all(number.isdigit() for number in numbers):
@@ -85,19 +86,25 @@ _ONE_GALLERY = (
 )
 _BY_VIEW = (counting.view_pairs, counting.cross_view, counting.other_cameras)
 
+_VERIFICATION = (
+  ' EER and TAR at FAR 1 %: one threshold on the distance accepts or rejects '
+  'the pairs of probe and gallery sequence '
+)
 _VIEW_PAIRS = (
   'For every pair of probe view and gallery view: the share of probes whose '
   'subject is among the k nearest gallery sequences of that one view; a probe '
   'without a mate there is a miss. Rank-k is the mean over gallery views other '
   'than the probe view, then over probe views (identical views excluded); '
   'all_views keeps identical views. mAP: the same means of the average '
-  'precision, of probes with a mate.'
+  'precision, of probes with a mate.' + _VERIFICATION + 'of different views.'
 )
 _CROSS_VIEW = (
   'The gallery holds all views at once; only the sequences of the probe’s own '
   'subject and view are taken out. Rank-k: share of probes of a view with a '
-  'hit among the k nearest, a probe without a mate is a miss; mAP: of probes '
+  'mate among the k nearest, a probe without a mate is a miss; mAP: of probes '
   'with a mate; both are means over probe views.'
+  + _VERIFICATION
+  + 'that are ranked.'
 )
 
 PROTOCOLS = {
@@ -155,8 +162,8 @@ PROTOCOLS = {
       gallery_required=False,
       definition='Gait3D. Probes are those of the published list, by name '
       'subject-condition-view; all other sequences are gallery, whatever '
-      'their camera. Probes without a mate are left out of every mean, and '
-      'counted.',
+      'their camera. Probes without a mate are left out of every score, and '
+      'counted.' + _VERIFICATION + 'that are ranked.',
       listed=True,
       on_training=False,
     ),
@@ -168,9 +175,10 @@ PROTOCOLS = {
       score=counting.whole_gallery,
       gallery_required=False,
       definition='GREW, on the test subjects whose names are published. '
-      'Gallery 01 and probe 02, one sequence a subject each, the first and the '
-      'second by name. Rank-k: share of probes with a hit among the k nearest, '
-      'a probe without a mate is a miss; mAP and mINP: of probes with a mate.',
+      'Gallery 01 and probe 02 hold one sequence per subject, the first and '
+      'the second by name. Rank-k: share of probes with a mate among the k '
+      'nearest, a probe without a mate is a miss; mAP and mINP: of probes with '
+      'a mate.' + _VERIFICATION + 'that are ranked.',
       on_training=False,
     ),
     Protocol(
@@ -215,11 +223,13 @@ PROTOCOLS = {
       score=counting.other_cameras,
       gallery_required=False,
       definition='CCPG. Probe and gallery differ in all clothes (cl), upper '
-      '(up) or lower ones (dn), or in a bag (bg). Of each probe’s gallery the '
-      'sequences of its own subject and camera are taken out; probes without a '
-      'mate left are left out of every mean, and counted. rank1_view_pairs and '
+      '(up) or lower ones (dn), or in a bag (bg). Each probe’s gallery leaves '
+      'out its own subject under its own camera; probes that then have no mate '
+      'are left out of every score, and counted. rank1_view_pairs and '
       'rank1_all_views: rank-1 against the gallery of one camera, the mean '
-      'over pairs of different cameras and over all pairs.',
+      'over pairs of different cameras and over all pairs.'
+      + _VERIFICATION
+      + 'that are ranked.',
       cameras=True,
     ),
   )

@@ -1,8 +1,8 @@
-"""k-reciprocal re-ranking: two sequences are close if neighbours agree on it.
+"""k-reciprocal re-ranking: sequences with the same neighbours are close.
 
-Zhong et al., CVPR 2017 (arXiv:1701.08398), with the settings of OpenGait.
-Neighbourhoods are kept as lists, never as a matrix of all pairs: memory grows
-with (M + N) * 210 weights, besides one block of distances.
+Zhong et al., CVPR 2017 (arXiv:1701.08398), with OpenGait's settings.
+Neighbourhoods are lists, not a matrix of all pairs: memory is (M + N) * 210
+weights plus one block of distances.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ WEIGHT = 0.3  # lambda: of the plain distance
 def make(
   probes: np.ndarray, gallery: np.ndarray, metric: str = 'euclidean'
 ) -> Callable[[slice], np.ndarray]:
-  """Learns the neighbourhoods among probes and gallery together.
+  """Finds the neighbourhoods among probes and gallery together.
 
-  The plain distance of a sequence is divided by its largest, so that it lies in
-  0..1. OpenGait keeps the weights in half precision, these are float32.
+  The plain distances of each sequence are divided by its largest one, so that
+  they lie in 0..1. Weights are float32; OpenGait's are half precision.
 
   Args:
     probes: [M, P, D].
@@ -30,8 +30,8 @@ def make(
     metric: see `retrieval.pairwise_distance`.
 
   Returns:
-    A function of a slice of the probes that gives their re-ranked distances to
-    the gallery, float32 [m, N].
+    A function from a slice of the probes to their re-ranked distances to the
+    gallery, float32 [m, N].
   """
   everything = np.concatenate([probes, gallery])
   _, nearest = retrieval.nearest(everything, everything, NEIGHBOURS + 1, metric)
@@ -39,7 +39,7 @@ def make(
   weights, largest = _weights(everything, members, metric)
   rows, columns, values = _average(members, weights, nearest[:, :AVERAGED])
 
-  # Of each sequence the gallery rows that have it in their neighbourhood.
+  # For each sequence, the gallery rows whose neighbourhoods contain it.
   count = len(probes)
   order = np.lexsort((rows, columns))
   order = order[rows[order] >= count]
@@ -62,11 +62,11 @@ def make(
 
 
 def _neighbourhoods(nearest):
-  """Members of each k-reciprocal neighbourhood, [n, L]; -1 fills up.
+  """Members of each k-reciprocal neighbourhood, [n, L], padded with -1.
 
-  A neighbour counts if it has the sequence among its own nearest. The smaller
-  neighbourhood of such a neighbour joins if more than two thirds of it are in
-  already.
+  A neighbour is a member if it has the sequence among its own nearest. The
+  smaller neighbourhood of such a member joins if more than two thirds of it are
+  members already.
   """
   half = nearest[:, : round(NEIGHBOURS / 2) + 1]
   mutual, mutual_half = _is_mutual(nearest), _is_mutual(half)
@@ -84,13 +84,13 @@ def _neighbourhoods(nearest):
 
 
 def _is_mutual(nearest):
-  """bool [n, k]: the neighbour has the sequence among its own."""
+  """bool [n, k]: the neighbour has the sequence among its own nearest."""
   own = np.arange(len(nearest))[:, None, None]
   return (nearest[nearest] == own).any(axis=2)
 
 
 def _weights(everything, members, metric):
-  """Weights [n, L] that sum to 1, and the largest distance [n] of each."""
+  """Weights [n, L] that sum to 1, and each row's largest distance [n]."""
   weights = np.zeros(members.shape, np.float32)
   largest = np.empty(len(members), np.float32)
   for block in retrieval.host_blocks(len(members), len(members)):
@@ -105,9 +105,9 @@ def _weights(everything, members, metric):
 
 
 def _average(members, weights, nearest):
-  """Means of the neighbourhoods of the nearest, as (rows, columns, values).
+  """Mean neighbourhood of the nearest rows, as (rows, columns, values).
 
-  Sorted by row; entries of a row are merged by column.
+  Sorted by row; each column occurs once per row.
   """
   found = []
   height = 4096  # rows at a time

@@ -8,7 +8,8 @@ from selfgait_jax import __version__
 
 # Every training stage, in the order of a table's rows.
 STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
-# Settings that change where, how fast or how often, but no result.
+# Settings that change where, how fast or how often, but no number; what does
+# change one, `config_hash` adds.
 WITHOUT_EFFECT = ('data_dir', 'stages', 'checkpoint', 'log', 'distributed')
 WITHOUT_EFFECT_IN_DATA = ('loader', 'packed_file', 'workers', 'prefetch')
 
@@ -20,6 +21,11 @@ def config_hash(config) -> str:
     settings.pop(name)
   for name in WITHOUT_EFFECT_IN_DATA:
     settings['data'].pop(name)
+  # Added only if in use: without them, hashes stay what they were before.
+  if config.log.held_out_every_steps:  # these subjects don't train
+    settings['held_out_subjects'] = config.log.held_out_subjects
+  if config.data.packed_file:  # its pixels are black and white
+    settings['packed'] = True
   text = json.dumps(settings, sort_keys=True, default=str)
   return hashlib.sha256(text.encode()).hexdigest()[:12]
 

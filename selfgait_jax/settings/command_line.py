@@ -1,4 +1,4 @@
-"""Flags of `main.py`: the default work folder, and mistakes as sentences."""
+"""The flags of `main.py`: the default work folder, and errors as sentences."""
 
 import pathlib
 import re
@@ -7,16 +7,20 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
+from selfgait_jax import errors
+
+_KEY = re.compile(r'config(\.[^\W\d]\w*)+')  # a dotted key
+
 
 def parse(argv: list[str]) -> list[str]:
-  """Parses flags for `app.run`; a mistake ends the command with a sentence.
+  """Parses flags for `app.run`; exits with one sentence if that fails.
 
-  By themselves ml_collections answers an unknown key with a traceback, and
-  absl an unknown recipe with a page of text.
+  By default ml_collections answers an unknown key with a traceback, and absl an
+  unknown recipe with a page of text.
   """
   try:
     rest = flags.FLAGS(argv)
-    # A file that could not be read says so at the first touch only.
+    # A config file that cannot be read raises an error on its first use.
     getattr(flags.FLAGS['config'].value, 'seed', None)
     return rest
   except flags.Error as error:  # a wrong type, an unknown flag or recipe
@@ -25,15 +29,15 @@ def parse(argv: list[str]) -> list[str]:
     words = (
       f'expected a config file, found {_last_line(error)}; change --config'
     )
-  except (AttributeError, KeyError) as error:
-    words = _unknown_key(argv, str(error))
+  except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    words = _wrong_key(argv, str(error))
     if not words:  # an error in the config file itself
       raise
-  sys.exit(f'error: {words}')
+  sys.exit(f'error: {errors.printable(words, errors.LONGEST_MESSAGE)}')
 
 
 def workdir(given: str) -> pathlib.Path:
-  """The work folder: as given, or runs/<config>-<recipe>."""
+  """The work folder as given; '': runs/<config>-<recipe>."""
   if given:
     return pathlib.Path(given)
   name, _, recipe = config_flags.get_config_filename(
@@ -44,17 +48,22 @@ def workdir(given: str) -> pathlib.Path:
   )
 
 
-def _unknown_key(argv, words):
-  """A sentence if `words`, ml_collections', complain of an override."""
-  path = re.search(r'lookup: ([\w.]+)', words) or re.search(r"'(\w+)", words)
-  part = path[1].split('.')[-1] if path else ''
-  for argument in argv:
-    key = argument.partition('=')[0].lstrip('-')
-    if key.startswith('config.') and part in key.split('.'):
-      known = re.search('mean "([^"]+)"', words)
-      hint = f'change it to {known[1]}' if known else 'see configs/default.py'
-      return f'expected keys of the config, found {key}; {hint}'
-  return None
+def _wrong_key(argv, words):
+  """A sentence if `words`, those of ml_collections, are about an override."""
+  keys = [argument.partition('=')[0].lstrip('-') for argument in argv]
+  keys = [key.removeprefix('no') for key in keys]
+  keys = [key for key in keys if key.startswith('config.')]
+  found = next((key for key in keys if not _KEY.fullmatch(key)), None)
+  known = None
+  if not found:
+    path = re.search(r'lookup: ([\w.]+)', words) or re.search(r"'(\w+)", words)
+    part = path[1].split('.')[-1] if path else ''
+    found = next((key for key in keys if part in key.split('.')), None)
+    known = re.search('mean "([^"]+)"', words)
+  if not found:
+    return None
+  hint = f'change it to {known[1]}' if known else 'see configs/default.py'
+  return f'expected keys of the config, found {found}; {hint}'
 
 
 def _last_line(error):

@@ -1,62 +1,37 @@
-"""What augmentation does to a clip uint8 [T, H, W], its parameters given.
+"""Augmentations of one clip, uint8 [T, H, W], for given parameters.
 
-Warps are in warps.py.
+augment.py draws the parameters; warps are in warps.py.
 """
 
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import pixels
-
 Array = jax.Array
 
 BLUR_THRESHOLD = 0.2  # of white, as in OpenGait's RandomPartBlur
 
-# The windows of OpenGait's RandomPartDilate: how far each reaches left and
-# right in its own row, one row away and two rows away, -1 not at all.
-WINDOWS = (
-  (
-    (2, 2, -1),
-    (2, 2, 2),
-    (1, 1, 1),
-  )  # rectangles 5 x 3, 5 x 5, 3 x 5 (wide x tall)
-  + ((1, 0, -1), (1, 0, 0), (2, 0, -1))  # crosses 3 x 3, 3 x 5, 5 x 3
-  + ((1, 0, -1), (1, 1, 0), (2, 0, -1))  # ellipses of the same sizes
-)
-
-
-def shift_and_crop(
-  clip: Array, rows: Array, columns: Array, largest, crop_width: int
-) -> Array:
-  """Moves [T, H, W] down and right by whole pixels, then keeps the centre.
-
-  Args:
-    clip: uint8 [T, H, W].
-    rows: int, at most `largest[0]` in size.
-    columns: int, at most `largest[1]` in size.
-    largest: two Python ints, which size the border of zeros.
-    crop_width: columns kept.
-  """
-  frames, height, width = clip.shape
-  padded = jnp.pad(clip, [(0, 0)] + [(most, most) for most in largest])
-  start = largest[1] + pixels.crop_start(width, crop_width)
-  return jax.lax.dynamic_slice(
-    padded,
-    (0, largest[0] - rows, start - columns),
-    (frames, height, crop_width),
-  )
+# The windows of OpenGait's RandomPartDilate, by their half widths in their own
+# row, one row away and two rows away; -1 means that the row is not covered.
+_RECTANGLES = ((2, 2, -1), (2, 2, 2), (1, 1, 1))  # 5 x 3, 5 x 5, 3 x 5 pixels
+_CROSSES = ((1, 0, -1), (1, 0, 0), (2, 0, -1))  # 3 x 3, 3 x 5, 5 x 3
+_ELLIPSES = ((1, 0, -1), (1, 1, 0), (2, 0, -1))  # 3 x 3, 3 x 5, 5 x 3
+WINDOWS = _RECTANGLES + _CROSSES + _ELLIPSES
 
 
 def dilate_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
-  """Largest value of a window, within rows top <= row < bottom.
+  """Dilates the rows top <= row < bottom: the largest value in a window.
 
-  Pixels outside the band are neither changed nor seen, as in OpenGait.
+  Pixels outside the band keep their values and do not spread into it, as in
+  OpenGait.
 
   Args:
     clip: uint8 [T, H, W].
-    top: first row.
-    bottom: row after the last.
+    top: first row of the band.
+    bottom: row after its last.
     window: index into `WINDOWS`.
+
+  Returns:
+    uint8 [T, H, W].
   """
   inside = _rows_between(clip, top, bottom)
   band = jnp.where(inside, clip, 0)
@@ -71,15 +46,10 @@ def dilate_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
   return jnp.where(inside, grown, clip)
 
 
-def erode_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
-  """Smallest value of the window: `dilate_band` of the background."""
-  return ~dilate_band(~clip, top, bottom, window)
-
-
 def erase_rectangle(
   clip: Array, top: Array, left: Array, height: Array, width: Array
 ) -> Array:
-  """Zeros in one rectangle of every frame of [T, H, W]."""
+  """Sets one rectangle to 0, the same in every frame of uint8 [T, H, W]."""
   column = jnp.arange(clip.shape[2])
   rows = _rows_between(clip, top, top + height)
   columns = (left <= column) & (column < left + width)
@@ -87,14 +57,19 @@ def erase_rectangle(
 
 
 def blur_band(clip: Array, top: Array, bottom: Array) -> Array:
-  """Rows top <= row < bottom after a 3 x 3 Gaussian, white where above 0.2.
+  """Blurs the rows top <= row < bottom by a 3 x 3 Gaussian, then thresholds.
 
-  The border of the band is mirrored without repeating the edge, as in OpenGait.
+  The band is mirrored at its borders without repeating the edge, as in
+  OpenGait.
 
   Args:
     clip: uint8 [T, H, W].
-    top: first row.
-    bottom: row after the last.
+    top: first row of the band.
+    bottom: row after its last.
+
+  Returns:
+    uint8 [T, H, W]; in the band 255 where the blurred value exceeds
+    `BLUR_THRESHOLD` of white, 0 elsewhere.
   """
   row = jnp.arange(clip.shape[1])[:, None]
   x = clip.astype(jnp.float32)
@@ -116,7 +91,7 @@ def _maximum_of_three(x, axis):
 
 
 def _neighbours(x, axis):
-  """`x` one step back and one on along `axis`, mirrored at the border."""
+  """The previous and the next value along `axis`, mirrored at the borders."""
   padded = jnp.pad(x, [(int(a == axis),) * 2 for a in range(x.ndim)], 'reflect')
   size = x.shape[axis]
   return [
@@ -126,6 +101,6 @@ def _neighbours(x, axis):
 
 
 def _rows_between(clip, top, bottom):
-  """bool [H, 1], which rows of [T, H, W] lie in top <= row < bottom."""
+  """bool [H, 1]: True in the rows top <= row < bottom of [T, H, W]."""
   row = jnp.arange(clip.shape[1])[:, None]
   return (top <= row) & (row < bottom)

@@ -1,4 +1,4 @@
-"""Is training alive: collapse in numbers and in words, NaN as an error."""
+"""Detects collapse, stalled triplets and numbers that are not finite."""
 
 import math
 from collections.abc import Callable
@@ -8,32 +8,35 @@ import jax.numpy as jnp
 
 from selfgait_jax import errors, losses
 
-# A randomly initialised silhouette encoder is no yardstick of 1: its outputs
-# are all alike (a spread of 0.08 was seen), so the start of a run is the norm.
-# A label-free run that collapsed went to 0.4 of its first spread and 0.25 of
-# its first rank within 60 steps.
+# Below these shares of their values at the start, the outputs have collapsed.
+# The start is the reference because even a randomly initialised encoder maps
+# all silhouettes to similar outputs.
 SPREAD_SHARE = 0.5
 RANK_SHARE = 1 / 3
-RANK_FLOOR = 2.0  # all parts along one line, however far they spread
-SPREAD_FLOOR = 0.02  # whatever it was at the start
-# Of the triplets: above, hardly anything is learned yet; below, nothing more.
+# Below these values they have collapsed, whatever the start was.
+SPREAD_FLOOR = 0.02
+RANK_FLOOR = 2.0
+# The embeddings shrink if more than ALL_ACTIVE of the triplets are active while
+# the mean distance is below DISTANCE_SHARE of its first value.
 ALL_ACTIVE = 0.95
-FEW_ACTIVE = 0.005
 DISTANCE_SHARE = 0.5
+FEW_ACTIVE = 0.005  # below this share, hardly any triplet teaches anything
 
 
 def signals(outputs: jax.Array) -> dict[str, jax.Array]:
-  """How different the samples of a batch are, after normalising each part.
+  """Measures how different the samples of a batch are.
 
   Args:
-    outputs: [B, P, D].
+    outputs: [B, P, D]; the vector of each part is scaled to unit length.
 
   Returns:
-    Scalars, means over parts: `spread`, the standard deviation over samples
-    times sqrt(D), 1 for directions that are spread evenly and 0 after
-    collapse; `spread_lowest`, of the worst part; `effective_rank`, exp of the
-    entropy of the covariance's eigenvalues as shares (Roy and Vetterli, 2007),
-    at most min(B - 1, D); `mean_cosine`, between different samples.
+    Scalars, which are means over the parts:
+    - `spread`: the standard deviation over samples times sqrt(D); 1 if the
+      directions are spread evenly, 0 after collapse.
+    - `spread_lowest`: the spread of the worst part.
+    - `effective_rank`: exp of the entropy of the covariance's normalised
+      eigenvalues (Roy and Vetterli, 2007), at most min(B - 1, D).
+    - `mean_cosine`: between different samples.
   """
   x = losses.normalise(outputs).transpose(1, 0, 2)  # [P, B, D]
   samples, features = x.shape[1:]
@@ -52,12 +55,12 @@ def signals(outputs: jax.Array) -> dict[str, jax.Array]:
 
 
 def describe(values: dict[str, float], start: dict[str, float]) -> str | None:
-  """What is wrong with a run, or None.
+  """Describes what is wrong with a run; None if nothing is.
 
   Args:
-    values: `signals` now and, of a triplet step, its metrics `active_share`
-      and `mean_distance`.
-    start: the same at the beginning of the stage.
+    values: the current `signals` and, after a triplet step, its metrics
+      `active_share` and `mean_distance`.
+    start: the same values at the first step of the stage.
   """
   supervised = 'active_share' in values
   found = [_collapse(values, start, supervised)]
@@ -69,10 +72,13 @@ def describe(values: dict[str, float], start: dict[str, float]) -> str | None:
 def check_finite(
   values: dict[str, float], step: int, describe_latest: Callable[[], str]
 ) -> None:
-  """Raises UserError where one of `values` is NaN or infinite.
+  """Raises UserError if one of `values` is NaN or infinite.
 
-  `describe_latest` is asked for the last good checkpoint, which may still be
-  on its way to the disk, and only then.
+  Args:
+    values: metrics of the step.
+    step: number of the step.
+    describe_latest: names the last good checkpoint. It is called only for the
+      message, because it waits until the checkpoint is written.
   """
   bad = [f'{k} = {v}' for k, v in values.items() if not math.isfinite(v)]
   if bad:
@@ -85,16 +91,16 @@ def check_finite(
 
 
 def _effective_rank(centred):
-  """[P] of centred samples [P, B, D], by the smaller Gram matrix."""
+  """Centred samples [P, B, D] -> [P], from the smaller Gram matrix."""
   samples, features = centred.shape[1:]
   axes = 'pad,pbd->pab' if samples < features else 'pba,pbd->pad'
   gram = jnp.einsum(axes, centred, centred, precision='highest')
   eigenvalues = jnp.maximum(jnp.linalg.eigvalsh(gram), 0)
   total = jnp.sum(eigenvalues, axis=1, keepdims=True)
-  # Below this there is only rounding left, which would seem to have full rank.
+  # A smaller total is rounding noise, which would seem to have full rank.
   alive = total > 1e-10 * samples
   share = jnp.where(alive, eigenvalues / jnp.where(alive, total, 1), 0)
-  # `entr` is 0 at 0: after collapse the rank is 1.
+  # After collapse all shares are 0, where `entr` is 0, so the rank is 1.
   return jnp.exp(jnp.sum(jax.scipy.special.entr(share), axis=1))
 
 
@@ -105,9 +111,9 @@ def _collapse(values, start, supervised):
       f'the outputs of different samples grow alike (spread {spread:.3f}, '
       f'{start["spread"]:.3f} at the start, about 1 when healthy): collapse'
     )
-  # With labels the batch tends to as many directions as it has subjects.
-  # A rank that falls while the outputs spread is learning: a contrastive run on
-  # real CASIA-B went from 12 to 5 directions as its rank-1 rose.
+  # With labels, a low rank is normal: the batch tends to as many directions as
+  # it has subjects. Without, so is a rank that falls while the spread grows:
+  # contrastive training does that as rank-1 rises.
   alike = spread < start['spread']
   floor = RANK_SHARE * start['effective_rank'] if alike else RANK_FLOOR
   if not supervised and rank < floor:

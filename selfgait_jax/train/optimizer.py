@@ -1,5 +1,6 @@
-"""Optimisers, schedules and the moving average of the target network."""
+"""Optimizers, learning rates and the momentum of the target network."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,11 +14,11 @@ from selfgait_jax import errors
 
 
 class Optimizer(NamedTuple):
-  """Updates top-level modules one by one, each with a state of its own.
+  """Updates each top-level module by itself, with its own optimizer state.
 
-  A module that the current loss does not reach is simply not in `grads`: it is
-  neither moved nor decayed, and its momentum rests (what PyTorch does with
-  tensors whose gradient is None).
+  A module that the loss of a step does not depend on is missing from `grads`.
+  Its parameters and its state stay as they are, without weight decay, like a
+  PyTorch tensor whose gradient is None.
   """
 
   init: Callable  # params -> {module: state}
@@ -26,10 +27,7 @@ class Optimizer(NamedTuple):
 
 
 def make_optimizer(stage: ml_collections.ConfigDict) -> Optimizer:
-  """SGD or Adam with coupled weight decay, as in PyTorch.
-
-  The defaults of `configs/default.py` are those of EchoItLiu/SelfGait.
-  """
+  """SGD or Adam with PyTorch's weight decay, for a stage of the config."""
   schedule = make_schedule(stage)
   matrices_only = lambda params: jax.tree.map(lambda p: p.ndim > 1, params)
   transform = make_transform(
@@ -67,19 +65,25 @@ def make_transform(
   weight_decay: float = 0.0,
   decay_mask: Callable | None = None,
 ) -> optax.GradientTransformation:
-  """Gradients of one module -> update directions; `name` is sgd or adam."""
+  """Turns gradients into directions, which the learning rate still scales.
+
+  Args:
+    name: 'sgd' or 'adam'.
+    momentum: of SGD.
+    weight_decay: added to the gradient before the momentum, as in PyTorch.
+    decay_mask: params -> booleans, a tree like `params`; None: decay all.
+  """
   directions = {
     'sgd': lambda: optax.trace(momentum),
     'adam': optax.scale_by_adam,
   }
-  # The decay goes in before the momentum, so that both see it (coupled).
   return optax.chain(
     optax.add_decayed_weights(weight_decay, decay_mask), directions[name]()
   )
 
 
 def make_schedule(stage: ml_collections.ConfigDict) -> Callable:
-  """step -> learning rate, after a linear warm-up if there is one."""
+  """step -> learning rate: a linear warm-up, then the stage's schedule."""
   peak, warmup = stage.learning_rate, stage.warmup_steps
   rest = max(stage.steps - warmup, 1)
   if stage.schedule == 'constant':
@@ -96,24 +100,12 @@ def make_schedule(stage: ml_collections.ConfigDict) -> Callable:
 
 
 def rate_factors(stage: ml_collections.ConfigDict, params: dict) -> dict:
-  """What each tensor's learning rate is multiplied by, in the form of `params`.
-
-  `stage.rate_factors` lists 'path=factor' with commas between; a path stands
-  for all below it and the longest one counts.
+  """Learning-rate multipliers, a tree like `params`.
 
   Raises:
-    UserError: an entry is no such pair, or nothing stands under its path.
+    UserError: `stage.rate_factors` cannot be parsed, or names no parameters.
   """
-  factors = {}
-  for entry in filter(None, stage.rate_factors.split(',')):
-    path, _, factor = entry.partition('=')
-    try:
-      factors[tuple(path.strip().split('/'))] = float(factor)
-    except ValueError:
-      raise errors.UserError(
-        f"expected rate_factors like 'encoder/stem=0,neck=10', found {entry!r};"
-        ' change the stage’s rate_factors'
-      ) from None
+  factors = parse_rate_factors(stage.rate_factors)
   flat = traverse_util.flatten_dict(params)
   for path in factors:
     if not any(key[: len(path)] == path for key in flat):
@@ -124,16 +116,42 @@ def rate_factors(stage: ml_collections.ConfigDict, params: dict) -> dict:
   longest_first = sorted(factors.items(), key=lambda item: -len(item[0]))
 
   def factor_of(key):
-    under = (f for path, f in longest_first if key[: len(path)] == path)
-    return next(under, 1.0)
+    matches = (f for path, f in longest_first if key[: len(path)] == path)
+    return next(matches, 1.0)
 
   return traverse_util.unflatten_dict({key: factor_of(key) for key in flat})
 
 
-def target_momentum(stage: ml_collections.ConfigDict, step) -> jax.Array:
-  """EMA rate after `step` updates: constant, or rising to 1 along a cosine.
+def parse_rate_factors(text: str) -> dict[tuple[str, ...], float]:
+  """Parses 'path=factor' pairs with commas between: {path: factor}.
 
-  The cosine is BYOL's (arXiv:2006.07733); the constant is SelfGait's.
+  A path applies to all parameters below it; the longest match counts.
+
+  Raises:
+    UserError: an entry is not a path and a number of at least 0.
+  """
+  factors = {}
+  for entry in filter(None, text.split(',')):
+    path, _, factor = entry.partition('=')
+    try:
+      number = float(factor)
+    except ValueError:
+      number = math.nan
+    if not 0 <= number < math.inf:
+      raise errors.UserError(
+        f"expected rate_factors like 'encoder/stem=0,neck=10', found {entry!r};"
+        ' change the stage’s rate_factors'
+      )
+    factors[tuple(path.strip().split('/'))] = number
+  return factors
+
+
+def target_momentum(
+  stage: ml_collections.ConfigDict, step: int | jax.Array
+) -> jax.Array:
+  """Momentum of the target network at update `step`, a float32 scalar.
+
+  Constant (SelfGait) or rising to 1 along a cosine (BYOL, arXiv:2006.07733).
   """
   start = stage.target_momentum
   if stage.target_schedule == 'constant':

@@ -1,12 +1,10 @@
-"""One pure function an objective: (state, batch) -> (state, metrics, outputs).
+"""The training steps: (task, state, batch) -> (state, metrics, embeddings).
 
-No sharding and no jit in here; `train.py` binds the keyword arguments. Clips
-arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device.
-`outputs` are the embeddings of the (first) clips, float32 [B, P, D], for the
-health signals.
+Both are pure functions, without jit or sharding; loop.py compiles them. Clips
+arrive as uint8 [B, T, 64, 64] and are cropped and augmented on the device. The
+embeddings, float32 [B, P, D], are those of the first clips and serve the health
+signals.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -15,17 +13,34 @@ import optax
 from selfgait_jax import losses
 from selfgait_jax.train import augment
 from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train.state import TrainState
+from selfgait_jax.train.task import Task
+
+Array = jax.Array
 
 
-def pretrain_step(state, batch, *, model, optimizer, config, stage):
-  """Label-free: the online network predicts the target's view of each clip.
+def pretrain_step(
+  task: Task, state: TrainState, batch: dict[str, Array]
+) -> tuple[TrainState, dict[str, Array], Array]:
+  """A label-free step: the online network predicts the output of the target.
 
-  BYOL (arXiv:2006.07733) as SelfGait uses it: symmetric over two views, the
-  target an exponential moving average. `predictive` follows the paper's
-  framework figure: a clip without its last frame predicts the last frame. A
-  network without a target is its own, as in SimSiam and GaitSSB (OpenGait).
+  This is BYOL (arXiv:2006.07733) as in SelfGait: each of two views predicts the
+  other, and the target network is a moving average of the online network. With
+  the objectives `predictive` and `joint` the online network sees all frames of
+  a clip but the last, and the target only the last (the framework figure of the
+  SelfGait paper). Networks without a target compare with their own outputs, as
+  in SimSiam and GaitSSB (OpenGait).
+
+  Args:
+    task: what the stage learns with.
+    state: before the step.
+    batch: `clip_1` and, if the views are different clips, `clip_2`.
+
+  Returns:
+    The next state, scalar metrics, and the embeddings of `clip_1`.
   """
   first, second = batch['clip_1'], batch.get('clip_2', batch['clip_1'])
+  config, stage, model = task.config, task.stage, task.model
   keys = jax.random.split(_step_key(config, state.step))
   views = [
     _augment(clips, key, config)
@@ -47,72 +62,104 @@ def pretrain_step(state, batch, *, model, optimizer, config, stage):
     loss, metrics = _view_loss(out, target, config, stage)
     return loss, metrics, out['embedding'][:, 0]
 
-  apply = functools.partial(model.apply, method='online_views')
-  resting = model.labelled_modules
-  return _learn(state, apply, (seen,), loss_fn, resting, optimizer, stage)
+  def forward(variables):
+    return model.apply(
+      variables, seen, method='online_views', mutable=['batch_stats']
+    )
+
+  return _update(task, state, forward, loss_fn, model.labelled_modules)
 
 
-def supervised_step(state, batch, *, model, optimizer, config, stage):
-  """Triplet or consistency loss, cross-entropy, or both, on labelled clips.
+def supervised_step(
+  task: Task, state: TrainState, batch: dict[str, Array]
+) -> tuple[TrainState, dict[str, Array], Array]:
+  """A labelled step: triplet or consistency loss, cross-entropy, or both.
 
-  Modules of the label-free objectives rest. A batch of clips of unequal length
-  has a `mask`; what is False in it does not count, batch statistics included.
+  Modules that only label-free objectives train do not change.
+
+  Args:
+    task: what the stage learns with.
+    state: before the step.
+    batch: `clip`; `label`, int32 [B]; for clips of unequal length `mask`, bool
+      [B, T], False for padding, which no loss or batch statistic sees.
+
+  Returns:
+    The next state, scalar metrics, and the embeddings of the clips.
   """
+  config, stage = task.config, task.stage
   clips = _augment(batch['clip'], _step_key(config, state.step), config)
-  joint = stage.objective == 'joint'
-  if config.reference.frame_split and joint and predicts(stage):
-    clips = clips[:, -2:-1]  # The release's labelled steps see this frame too.
+  if config.reference.frame_split and stage.objective == 'joint':
+    clips = clips[:, -2:-1]  # SelfGait's labelled steps see this frame only.
 
   def loss_fn(out):
     loss, metrics = _label_loss(out, batch['label'], stage)
     return loss, metrics, out['embedding']
 
-  inputs = clips, batch.get('mask'), not stage.freeze_batch_norm
-  apply = functools.partial(model.apply, method='learn')
-  resting = model.label_free_modules
-  return _learn(state, apply, inputs, loss_fn, resting, optimizer, stage)
+  def forward(variables):
+    return task.model.apply(
+      variables,
+      clips,
+      batch.get('mask'),
+      not stage.freeze_batch_norm,
+      method='learn',
+      mutable=['batch_stats'],
+    )
+
+  return _update(task, state, forward, loss_fn, task.model.label_free_modules)
 
 
 def predicts(stage) -> bool:
-  """True if the last frame is predicted from the others."""
-  joint = stage.objective == 'joint'
-  return (stage.joint_with if joint else stage.objective) == 'predictive'
+  """True if label-free steps predict the last frame from the others."""
+  return stage.objective in ('predictive', 'joint')
 
 
-def _learn(state, apply, inputs, loss_fn, resting, optimizer, stage):
-  """One update of all modules but the `resting`, whose statistics rest too.
+def _update(task, state, forward, loss_fn, resting):
+  """Updates all modules, with their running statistics, but the `resting` ones.
 
   Args:
+    task: for the optimizer and the momentum of the target network.
     state: before the update.
-    apply: (variables, *inputs, mutable) -> (outputs of the network, updates).
-    inputs: arguments of `apply`.
-    loss_fn: outputs -> (loss, metrics, [B, P, D] for the health signals).
+    forward: variables -> (outputs of the network, new running statistics).
+    loss_fn: outputs -> (loss, metrics, embeddings [B, P, D]).
     resting: names of top-level modules.
-    optimizer: see optimizer.py.
-    stage: for the momentum of the target, if there is one.
   """
   moving = {n: p for n, p in state.params.items() if n not in resting}
 
-  def of_params(moving):
-    params = state.params | moving
-    variables = {'params': params, 'batch_stats': state.batch_stats}
-    out, updates = apply(variables, *inputs, mutable=['batch_stats'])
-    loss, metrics, shown = loss_fn(out)
-    return loss, (metrics, shown, updates.get('batch_stats', {}))
+  def loss_of(moving):
+    variables = {
+      'params': state.params | moving,
+      'batch_stats': state.batch_stats,
+    }
+    out, updates = forward(variables)
+    loss, metrics, embeddings = loss_fn(out)
+    return loss, (metrics, embeddings, updates.get('batch_stats', {}))
 
-  gradient = jax.value_and_grad(of_params, has_aux=True)
-  (loss, (metrics, shown, stats)), grads = gradient(moving)
-  state, norms = _update(state, grads, optimizer)
+  (loss, (metrics, embeddings, stats)), grads = jax.value_and_grad(
+    loss_of, has_aux=True
+  )(moving)
+  params, opt_state = task.optimizer.update(
+    grads, state.opt_state, state.params, state.step
+  )
+  metrics |= {
+    'loss': loss,
+    'learning_rate': task.optimizer.learning_rate(state.step),
+    'gradient_norm': optax.global_norm(grads),
+    'parameter_norm': optax.global_norm(params),
+  }
   stats = {name: value for name, value in stats.items() if name in moving}
-  state = state.replace(batch_stats=state.batch_stats | stats)
-  metrics |= norms | {'loss': loss}
+  state = state.replace(
+    step=state.step + 1,
+    params=params,
+    batch_stats=state.batch_stats | stats,
+    opt_state=opt_state,
+  )
   if state.target_params:
-    state, metrics['target_momentum'] = _move_target(state, stage)
-  return state, metrics, shown
+    state, metrics['target_momentum'] = _move_target(state, task.stage)
+  return state, metrics, embeddings
 
 
 def _label_loss(out, labels, stage):
-  """The weighted losses of a labelled batch."""
+  """(weighted sum of the losses, metrics) of a labelled batch."""
   total, metrics = 0.0, {}
   if stage.triplet_weight:
     inputs = out['embedding'], labels, stage.margin
@@ -135,7 +182,7 @@ def _label_loss(out, labels, stage):
 
 
 def _view_loss(out, target, config, stage):
-  """The label-free losses of both directions, summed."""
+  """(weighted sum of the losses of both directions, metrics)."""
   total, metrics = 0.0, {}
   for here, there in ((0, 1), (1, 0)):
     prediction = out['prediction'][:, here]
@@ -154,7 +201,7 @@ def _view_loss(out, target, config, stage):
         stage.infonce_smoothing,
       )
       metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
-      accuracy = extra['accuracy'] / 2  # a mean over the directions
+      accuracy = extra['accuracy'] / 2  # mean of the two directions
       metrics['infonce_accuracy'] = (
         metrics.get('infonce_accuracy', 0) + accuracy
       )
@@ -163,32 +210,18 @@ def _view_loss(out, target, config, stage):
 
 
 def _split_frames(views, config, stage):
-  """What the online and what the target branch sees of [B, V, T, H, W]."""
+  """The frames of [B, V, T, H, W] for the online and for the target branch."""
   if not predicts(stage):
     return views, views
   if config.reference.frame_split:
-    # Its three lists are one: all hold the last frame but one.
+    # SelfGait uses one list for both, which ends with the last frame but one.
     return views[:, :, -2:-1], views[:, :, -2:-1]
   return views[:, :, :-1], views[:, :, -1:]
 
 
-def _update(state, grads, optimizer):
-  """One optimiser step on the modules in `grads`."""
-  params, opt_state = optimizer.update(
-    grads, state.opt_state, state.params, state.step
-  )
-  metrics = {
-    'learning_rate': optimizer.learning_rate(state.step),
-    'gradient_norm': optax.global_norm(grads),
-    'parameter_norm': optax.global_norm(params),
-  }
-  state = state.replace(step=state.step + 1, params=params, opt_state=opt_state)
-  return state, metrics
-
-
 def _move_target(state, stage):
   """target <- m * target + (1 - m) * online, parameters only, in float32."""
-  # `step` has been counted already: the rate is that of the finished update.
+  # `state.step` already counts this update.
   momentum = optimizers.target_momentum(stage, state.step - 1)
   online = {name: state.params[name] for name in state.target_params}
   target = optax.incremental_update(online, state.target_params, 1 - momentum)
@@ -206,5 +239,5 @@ def _augment(clips, key, config):
 
 
 def _step_key(config, step):
-  """Randomness is a function of (seed, step): nothing to save, exact resume."""
+  """A key from the seed and the step, so that a resumed run draws the same."""
   return jax.random.fold_in(jax.random.key(config.seed), step)

@@ -1,10 +1,12 @@
-"""Bilinear warps of a clip, and the matrices that steer them.
+"""Bilinear warps of a clip and the matrices that describe them.
 
-A matrix, float32 [3, 3], takes (x, y, 1) of the result to where its pixel comes
-from, up to a factor; x and y are counted from the middle of the top left pixel.
+A matrix, float32 [3, 3], maps the position (x, y, 1) of a pixel in the result
+to the position in the source that it is read from, in homogeneous coordinates.
+The origin is the centre of the top left pixel.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,12 @@ Array = jax.Array
 
 
 def warp(clip: Array, to_source: Array, width: int) -> Array:
-  """The first `width` columns of the warped clip; zeros from outside it.
+  """Warps all frames of a clip alike; what lies outside the source is 0.
 
   Args:
     clip: uint8 [T, H, W].
-    to_source: a matrix.
-    width: of the result.
+    to_source: the matrix.
+    width: columns of the result.
 
   Returns:
     uint8 [T, H, width].
@@ -26,12 +28,12 @@ def warp(clip: Array, to_source: Array, width: int) -> Array:
   frames, height, clip_width = clip.shape
   x, y = jnp.arange(width), jnp.arange(height)[:, None]
   across, down, depth = (row[0] * x + row[1] * y + row[2] for row in to_source)
-  # One pixel of zeros around the clip stands for all that lies outside it.
+  # A border of one zero pixel represents everything outside the clip.
   source_x = jnp.clip(across / depth, -1, clip_width) + 1
   source_y = jnp.clip(down / depth, -1, height) + 1
   left, top = jnp.floor(source_x), jnp.floor(source_y)
   right_share, bottom_share = source_x - left, source_y - top
-  # Time last: one index then fetches a run of pixels, which is faster.
+  # Time last, so that one index reads the pixel of all frames at once.
   padded = jnp.pad(clip, [(0, 0), (1, 2), (1, 2)]).transpose(1, 2, 0)
   pixels = padded.reshape(-1, frames)
   below = clip_width + 3
@@ -49,33 +51,32 @@ def warp(clip: Array, to_source: Array, width: int) -> Array:
   return jnp.round(result).astype(jnp.uint8).transpose(2, 0, 1)
 
 
-def product(matrices) -> Array:
-  """One matrix for warps that follow one another, in their order."""
-  # Not a matrix product, which some accelerators round to ten bits.
+def product(matrices: Sequence[Array]) -> Array:
+  """The matrix of several warps, applied in the given order."""
+  # `@` would round to 10 bits on some accelerators.
   return functools.reduce(
     lambda first, then: jnp.sum(first[:, :, None] * then, axis=1), matrices
   )
 
 
-def shift(right: Array, down: Array) -> Array:
-  """Moves the clip."""
+def shift(right: float | Array, down: float | Array) -> Array:
+  """Moves the clip right and down by pixels."""
   return _matrix((1, 0, -right), (0, 1, -down), (0, 0, 1))
 
 
-def rotation(angle: Array, centre) -> Array:
-  """Turns anticlockwise by radians about (x, y), as OpenCV counts them."""
+def rotation(angle: Array, centre: tuple[float, float]) -> Array:
+  """Turns the clip anticlockwise by `angle` radians about the point (x, y)."""
   cos, sin = jnp.cos(angle), jnp.sin(angle)
-  return _about(((cos, -sin), (sin, cos)), centre)
-
-
-def affine(angle: Array, scale: Array, shear: Array, centre) -> Array:
-  """Slides x by `shear` * y, turns clockwise and scales, all about (x, y)."""
-  cos, sin = jnp.cos(angle) / scale, jnp.sin(angle) / scale
-  return _about(((cos + shear * sin, sin - shear * cos), (-sin, cos)), centre)
+  x, y = centre
+  return _matrix(
+    (cos, -sin, x - cos * x + sin * y),
+    (sin, cos, y - sin * x - cos * y),
+    (0, 0, 1),
+  )
 
 
 def triangles(source: Array, target: Array) -> Array:
-  """Moves the corners `source` to `target`, both [3, 2] of (x, y)."""
+  """Maps one triangle to another; both are [3, 2], the (x, y) of 3 corners."""
   (a, b), (c, d) = (target[1:] - target[0]).T
   inverse = jnp.array(((d, -b), (-c, a))) / (a * d - b * c)
   linear = product([(source[1:] - source[0]).T, inverse])
@@ -83,11 +84,22 @@ def triangles(source: Array, target: Array) -> Array:
   return product([shift(*-source[0]), turned, shift(*target[0])])
 
 
-def trapezium(top, bottom, height: int, width: int) -> Array:
-  """Perspective: columns top[0]..top[1] of row 0 and bottom[0]..bottom[1] of
-  row `height` become 0..`width`.
+def trapezium(
+  top: tuple[Array, Array],
+  bottom: tuple[Array, Array],
+  height: int,
+  width: int,
+) -> Array:
+  """Stretches a trapezium to the whole frame.
 
-  The two rows stay parallel, so the general solution shrinks to this one.
+  Because its two parallel sides stay horizontal, the general perspective
+  transform simplifies to this one.
+
+  Args:
+    top: first and last column of its upper side, in row 0.
+    bottom: first and last column of its lower side, in row `height`.
+    height: of the frame.
+    width: of the frame.
   """
   (a, b), (c, d) = top, bottom
   ratio = (b - a) / (d - c)
@@ -95,14 +107,6 @@ def trapezium(top, bottom, height: int, width: int) -> Array:
     ((b - a) / width, (ratio * c - a) / height, a),
     (0, ratio, 0),
     (0, (ratio - 1) / height, 1),
-  )
-
-
-def _about(linear, centre):
-  (a, b), (c, d) = linear
-  x, y = centre
-  return _matrix(
-    (a, b, x - a * x - b * y), (c, d, y - c * x - d * y), (0, 0, 1)
   )
 
 

@@ -1,15 +1,17 @@
-"""Files of checkpoints: read by what they hold, refused in a sentence."""
+"""Checkpoint files are read by their content, or refused in a sentence."""
 
-import io
 import os
 import re
 import sys
 import zipfile
 
+import bounded
+import hostile_files
 import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch_files
 
 from selfgait_jax import errors
 from selfgait_jax.convert import weight_files
@@ -24,23 +26,14 @@ def _safetensors(tensors=TENSORS, **metadata):
   return safetensors.numpy.save(tensors, metadata)
 
 
-def _zip(**entries):
-  stream = io.BytesIO()
-  with zipfile.ZipFile(stream, 'w') as archive:
-    for name, content in entries.items():
-      archive.writestr(name.replace('__', '/'), content)
-  return stream.getvalue()
-
-
 BAD = {
   'empty': (b'', 'an empty file'),
   'page': (b'<!DOCTYPE html>\n<html>', 'a web page'),
   'late page': (b'\n  <html>', 'a web page'),
   'pointer': (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
   'text': (b'weights of a network', 'another kind'),
-  'zip': (_zip(photograph='x'), 'it holds photograph'),
-  'empty zip': (_zip(), 'it holds nothing'),
-  'cut zip': (_zip(archive__data__pkl='x' * 99)[:-30], 'cut short'),
+  'zip': (torch_files.archive({'face': b'x'}), 'it holds archive/face'),
+  'empty zip': (b'PK\5\6' + bytes(18), 'it holds nothing'),
   'cut': (_safetensors()[:-1], 'cut short'),
   'cut early': (_safetensors()[:20], 'cut short'),
   'twice': (
@@ -51,14 +44,38 @@ BAD = {
 
 
 @pytest.mark.parametrize('name', BAD)
-def test_what_is_no_checkpoint_is_said_to_be(tmp_path, name):
+def test_other_files_are_refused(tmp_path, name):
   content, words = BAD[name]
   path = tmp_path / 'model.pt'
   path.write_bytes(content)
   _refused(path, words)
 
 
-def test_what_is_no_file_is_said_to_be(tmp_path):
+@pytest.mark.parametrize('name', hostile_files.SAFETENSORS)
+def test_damaged_or_hostile_safetensors_are_refused(tmp_path, name):
+  content, words = hostile_files.SAFETENSORS[name]
+  path = tmp_path / 'model.safetensors'
+  path.write_bytes(content)
+  with bounded.limits():
+    _refused(path, words)
+
+
+def test_keys_are_escaped_and_bounded(tmp_path):
+  path = tmp_path / 'model.safetensors'
+  path.write_bytes(_safetensors({'a\nerror: all fine' * 99: np.zeros(1)}))
+  _refused(path, r'a key of 1,683 characters (a\nerror: all')
+  path.write_bytes(_safetensors({f'{i}': np.zeros(0) for i in range(20_001)}))
+  _refused(path, '20,001 tensors')
+
+
+@pytest.mark.parametrize('iteration', ['-5', '4²', '9' * 5000, '1e3', 'x\n'])
+def test_a_wrong_iteration_of_safetensors_is_refused(tmp_path, iteration):
+  path = tmp_path / 'model.safetensors'
+  path.write_bytes(_safetensors(TENSORS, iteration=iteration))
+  _refused(path, 'found the iteration ')
+
+
+def test_other_paths_are_refused(tmp_path):
   _refused(tmp_path / 'nothing.pt', 'No such file')
   _refused(tmp_path, 'Is a directory')
 
@@ -66,7 +83,7 @@ def test_what_is_no_file_is_said_to_be(tmp_path):
 def test_without_torch_a_sentence_says_how_to_get_it(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'torch', None)
   path = tmp_path / 'model.pt'
-  path.write_bytes(b'\x80\x02}q\x00.')
+  path.write_bytes(hostile_files.WHOLE)
   _refused(path, 'pip install -r requirements-convert.txt')
   with pytest.raises(errors.UserError, match='requirements-convert.txt'):
     weight_files.write(tmp_path / 'out.pt', TENSORS, {})
@@ -124,7 +141,7 @@ def test_torch_files_old_and_new(torch, tmp_path, new):
   }
   optimizer = {'state': {0: {'momentum_buffer': torch.ones(2)}}, 'lr': 0.1}
   content = {'model': tensors, 'optimizer': optimizer, 'iteration': 5}
-  path = tmp_path / 'model.safetensors'  # a name tells nothing
+  path = tmp_path / 'model.safetensors'  # the name does not count
   torch.save(content, path, _use_new_zipfile_serialization=new)
   found = weight_files.read(path)
   assert found.iteration == 5
@@ -136,6 +153,27 @@ def test_torch_files_old_and_new(torch, tmp_path, new):
   np.testing.assert_array_equal(
     found.optimizer['state'][0]['momentum_buffer'], np.ones(2, np.float32)
   )
+
+
+@pytest.mark.parametrize('keep', [(), ('archive/data.pkl',)])
+def test_a_torch_file_that_was_zipped_again_is_refused(torch, tmp_path, keep):
+  """torch itself reads other numbers out of it, without a word."""
+  path = tmp_path / 'model.pt'
+  tensors = {f'{i}': torch.arange(999.0) // 9 for i in range(3)}
+  torch.save(tensors, path.with_suffix('.good'))
+  with (
+    zipfile.ZipFile(path.with_suffix('.good')) as good,
+    zipfile.ZipFile(path, 'w') as again,
+  ):
+    root = good.namelist()[0].partition('/')[0]
+    for info in good.infolist():
+      name = info.filename.replace(root, 'archive', 1)
+      packed = zipfile.ZIP_STORED if name in keep else zipfile.ZIP_DEFLATED
+      again.writestr(name, good.read(info), packed)
+    again.writestr('archive/more', bytes(9999))
+  found = torch.load(path, mmap=True)['0']
+  assert not torch.equal(found, tensors['0'])
+  _refused(path, 'a zip archive that was packed again')
 
 
 def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
@@ -151,6 +189,23 @@ def test_parts_of_a_dictionary_are_joined_by_dots(torch, tmp_path):
   assert found.iteration is None
 
 
+@pytest.mark.parametrize('iteration', [-5, True, 2**31])
+def test_a_wrong_iteration_of_torch_is_refused(torch, tmp_path, iteration):
+  content = {'model': {'a': torch.zeros(1)}, 'iteration': iteration}
+  torch.save(content, tmp_path / 'model.pt')
+  _refused(tmp_path / 'model.pt', f'found the iteration {iteration};')
+
+
+def test_files_of_torch_without_torch_are_those_of_torch(torch, tmp_path):
+  """What the other tests damage is what torch itself can read."""
+  for content in (hostile_files.WHOLE, hostile_files.LEGACY):
+    (tmp_path / 'model.pt').write_bytes(content)
+    found = weight_files.read(tmp_path / 'model.pt').tensors
+    assert list(found) == list(hostile_files.TENSORS)
+    for key, expected in hostile_files.TENSORS.items():
+      np.testing.assert_array_equal(found[key], expected)
+
+
 def test_torch_reads_what_is_written(torch, tmp_path):
   content = {'model': TENSORS, 'iteration': 3, 'groups': [{'betas': [1, 2]}]}
   weight_files.write(tmp_path / 'out.pt', content, {})
@@ -159,6 +214,7 @@ def test_torch_reads_what_is_written(torch, tmp_path):
   for key, expected in TENSORS.items():
     np.testing.assert_array_equal(found['model'][key].numpy(), expected)
     assert found['model'][key].numpy().dtype == expected.dtype
+  assert list(weight_files.read(tmp_path / 'out.pt').tensors) == list(TENSORS)
   assert [p.name for p in tmp_path.iterdir()] == ['out.pt']
 
 
@@ -196,7 +252,7 @@ def test_a_torch_file_cut_anywhere_is_refused(torch, tmp_path, new):
     (lambda torch: torch.nn.Linear(2, 2), 'torch.nn.modules.linear.Linear'),
     (lambda torch: [torch.zeros(1)], 'a list instead'),
     (lambda torch: {'epoch': 3}, 'no tensors'),
-    (lambda torch: {'a': torch.eye(2).to_sparse()}, 'cannot read'),
+    (lambda torch: {'a': torch.eye(2).to_sparse()}, '_rebuild_sparse_tensor'),
   ],
 )
 def test_other_content_of_torch_files(torch, tmp_path, make, words):
@@ -210,3 +266,4 @@ def _refused(path, words):
   sentence = str(caught.value)
   assert re.fullmatch('expected .*, found .*; .*', sentence), sentence
   assert words in sentence and str(path) in sentence
+  assert sentence.isprintable() and len(sentence) < 1000

@@ -1,4 +1,4 @@
-"""Loading: the same sequences from TFDS, from a packed file and rendered."""
+"""TFDS, packed files and rendering give the same sequences, each read once."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from configs import default
 from selfgait_jax import errors
-from selfgait_jax.data import datasets, loading, packed, sequences
+from selfgait_jax.data import datasets, loading, packed, sequences, stored
 from selfgait_jax.data.prepare import preparation, trees, walker_source
 from selfgait_jax.data.walkers import walkers
 
@@ -173,3 +173,32 @@ def test_walkers_are_rendered_once_and_again_when_the_renderer_changes(
   assert any('written' in line for line in said)
   c.synthetic.seed = 6
   assert loading.load(c).fingerprint != data.fingerprint
+
+
+@pytest.mark.parametrize('shared, reads', [(False, 2), (True, 1)])
+def test_every_subject_is_read_once(shared, reads, monkeypatch):
+  """With `reference.partition` both sides have all subjects."""
+  asked = []
+
+  def load(config, subjects):
+    asked.append(subjects)
+    clip = np.zeros((2, 64, 64), np.uint8)
+    names = [(s, 'nm-01', '090', clip) for s in subjects]
+    return sequences.from_records(names, config.data.name)
+
+  monkeypatch.setattr(loading, 'load', load)
+  c = default.get_config()
+  c.reference.partition = shared
+  read = loading.loader(c)
+  sides = [read(side) for side in ('train', 'test', 'train')]
+  assert len(asked) == reads
+  assert sides[0] is sides[2]
+  assert (sides[0].frames is sides[1].frames) == shared
+  found = np.concatenate([sides[0].subjects, sides[1].subjects])
+  assert sorted(found) == sorted(datasets.CASIA_B.subjects)
+
+
+def test_frames_that_do_not_fit_into_memory_are_counted():
+  record = stored.Record('001', 'nm-01', '090', 2**40, '', b'')
+  with pytest.raises(errors.UserError, match=f'the {2**40} frames of casia_b'):
+    loading._decode([record], 'casia_b', packed.decode)

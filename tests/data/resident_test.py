@@ -1,4 +1,4 @@
-"""Frames in device memory give the batches, and the runs, of other loaders."""
+"""Frames in device memory give the same batches and runs as other loaders."""
 
 import re
 import types
@@ -12,7 +12,7 @@ import small_run
 
 from configs import default
 from selfgait_jax import errors, losses
-from selfgait_jax.data import input_pipeline, resident, sequences, splits
+from selfgait_jax.data import feeds, input_pipeline, resident, sequences, splits
 from selfgait_jax.machine import sharding
 from selfgait_jax.train import monitor
 
@@ -30,7 +30,7 @@ KINDS = [
 
 
 def black_and_white(height=4, width=8):
-  """The names of `numbered.sequence_set` with random pixels of 0 and 255."""
+  """`numbered.sequence_set` with random pixels of 0 and 255."""
   found, rng = numbered.sequence_set(8), np.random.default_rng(0)
   records = (
     (*names, rng.integers(0, 2, (length, height, width), np.uint8) * 255)
@@ -65,20 +65,22 @@ def batches(found, config, loader, first=0, **kwargs):
   )
 
 
-def make_store(found, config, devices=4):
+def make_feed(found, config, loader='device'):
+  """The feed of a loader on four devices, and their mesh."""
+  config.data.loader = loader
   subset = splits.training_rows(found, config, config.pretrain)
-  mesh = sharding.make_mesh(jax.devices()[:devices])
-  return sharding.hold(resident.pack(found, subset), mesh), mesh
+  mesh = sharding.make_mesh(jax.devices()[:4])
+  return feeds.make_feed(config, found, subset, mesh), mesh
 
 
 @pytest.mark.parametrize('kind', FOUND)
 @pytest.mark.parametrize('objective, changes', KINDS)
-def test_the_batches_of_the_other_loader(kind, objective, changes):
+def test_batches_equal_those_of_another_loader(kind, objective, changes):
   config = config_for(objective, changes)
   assert_same_batches(FOUND[kind], config, kind)
 
 
-def test_the_one_window_of_each_sequence():
+def test_reference_windows_equal_those_of_another_loader():
   config = config_for('two_view', {'pairs': 'same_sequence'})
   config.reference.window = True
   assert_same_batches(FOUND['bits'], config, 'bits')
@@ -90,15 +92,16 @@ def show(state, batch):
 
 
 def assert_same_batches(found, config, kind):
-  store, mesh = make_store(found, config)
-  assert store.keys() == {kind}
-  look = sharding.compile_step(show, mesh, resident.take)
+  feed, mesh = make_feed(found, config)
+  look = sharding.compile_step(show, mesh, feed)
   expected = batches(found, config, 'array')
   numbers = batches(found, config, 'device')
   assert len(numbers) == len(expected) == 4
   for batch, clips in zip(numbers, expected, strict=True):
     assert batch.keys() == clips.keys()
-    _, _, taken = look(0, store, sharding.shard_batch(batch, mesh))
+    store, _ = placed = feed.place(batch)
+    assert store.keys() == {kind}
+    _, _, taken = look(0, placed)
     for name, array in clips.items():
       np.testing.assert_array_equal(taken[name], array)
       assert taken[name].dtype == array.dtype
@@ -145,14 +148,13 @@ def test_one_grey_pixel_is_kept(pixel):
 
 @pytest.mark.parametrize('kind', FOUND)
 def test_each_device_takes_its_own_part(kind):
-  """Its program has neither the whole batch nor what another device took."""
+  """No device needs the whole batch, or anything from another device."""
   found, config = black_and_white(64, 64), config_for('two_view', {})
   if kind == 'bytes':
     found.frames[::2] //= 2
-  store, mesh = make_store(found, config)
-  batch = sharding.shard_batch(batches(found, config, 'device')[0], mesh)
-  look = sharding.compile_step(show, mesh, resident.take)
-  program = look.lower(0, store, batch).compile()
+  feed, mesh = make_feed(found, config)
+  batch = feed.place(batches(found, config, 'device')[0])
+  program = sharding.compile_step(show, mesh, feed).lower(0, batch).compile()
   assert not re.search(r' (all|collective|reduce)-[\w-]+\(', program.as_text())
   size = program.memory_analysis()
   own = 2 * BATCH // 4 * FRAMES * 64 * 64
@@ -161,29 +163,26 @@ def test_each_device_takes_its_own_part(kind):
 
 
 def test_steps_learn_the_same_from_clips_taken_or_brought():
-  """To the last digit, which the compiler would not promise unasked."""
+  """To the last digit; the compiler does not promise that by itself."""
   found, config = (
     FOUND['bits'],
     config_for('two_view', {'pairs': 'same_sequence'}),
   )
-  store, mesh = make_store(found, config)
-  sources = {
-    'array': (sharding.compile_step(learn, mesh), ()),
-    'device': (sharding.compile_step(learn, mesh, resident.take), (store,)),
-  }
   ends = []
-  for loader, (step, source) in sources.items():
+  for loader in ('array', 'device'):
+    feed, mesh = make_feed(found, config, loader)
+    step = sharding.compile_step(learn, mesh, feed)
     weights = np.random.default_rng(0).normal(size=(4, 8, 5))
     state = sharding.replicate(weights.astype(np.float32), mesh)
     for batch in batches(found, config, loader):
-      batch = sharding.shard_batch(batch, mesh)
-      state, metrics, _ = jax.block_until_ready(step(state, *source, batch))
+      placed = feed.place(batch)
+      state, metrics, _ = jax.block_until_ready(step(state, placed))
     ends.append((state, metrics))
   jax.tree.map(np.testing.assert_array_equal, *ends)
 
 
 def learn(weights, batch):
-  """A step of contrast between two views; a part is a row of pixels."""
+  """A contrastive step on two views; a part is a row of pixels."""
 
   def loss_fn(weights):
     first, second = (
@@ -209,16 +208,15 @@ def test_too_large_for_the_devices():
     sharding.hold({'bytes': frames}, mesh)
 
 
-def test_pictures_and_frames_counted_are_the_same():
+def test_logged_pictures_and_frame_counts_are_the_same():
   config = config_for('supervised', UNFIXED)
   found = FOUND['bits']
-  store, _ = make_store(found, config)
   (clips, *_), (numbers, *_) = (
     batches(found, config, loader) for loader in ('array', 'device')
   )
   expected, pictures = (
-    monitor._pictures(clips, None),
-    monitor._pictures(numbers, store),
+    monitor._pictures(clips, make_feed(found, config, 'array')[0]),
+    monitor._pictures(numbers, make_feed(found, config, 'device')[0]),
   )
   jax.tree.map(np.testing.assert_array_equal, expected, pictures)
   assert expected['clip'].any()
@@ -237,7 +235,7 @@ def test_pictures_and_frames_counted_are_the_same():
 def test_runs_measure_the_same_whoever_loads(
   loaders, stages, packed_file, tmp_path
 ):
-  """To the last digit; the loss is logged at each step."""
+  """To the last digit; the loss is logged at every step."""
   curves = []
   for loader in loaders:
     arguments = small_run.overrides(

@@ -125,15 +125,15 @@ def test_held_out_subjects_are_the_last_and_not_trained_on():
   assert not len(splits.held_out_rows(found, config))
   config.log.held_out_every_steps, config.log.held_out_subjects = 10, 3
   config.pretrain.objective, config.pretrain.batch_subjects = 'joint', 5
-  probe = splits.held_out_rows(found, config)
+  held_out = splits.held_out_rows(found, config)
   subset = splits.training_rows(found, config, config.pretrain)
-  assert set(found.subjects[probe]) == {'006', '007', '008'}
+  assert set(found.subjects[held_out]) == {'006', '007', '008'}
   for rows in subset.unlabelled, subset.labelled:
-    assert sorted([*probe, *rows]) == list(range(len(found)))
+    assert sorted([*held_out, *rows]) == list(range(len(found)))
 
 
-@pytest.mark.parametrize('count', [0, 8, 20])
-def test_probe_needs_some_subjects_and_leaves_some(count):
+@pytest.mark.parametrize('count', [8, 20])
+def test_the_held_out_check_leaves_some_subjects(count):
   config = config_for()
   config.log.held_out_every_steps, config.log.held_out_subjects = 10, count
   with pytest.raises(errors.UserError, match=f'found {count}'):
@@ -195,14 +195,6 @@ def test_stages_get_what_their_objective_uses():
     assert len(subset.names) == 1
 
 
-@pytest.mark.parametrize('fraction', [0.0, -0.5, 1.1])
-def test_shares_out_of_range_are_named(fraction):
-  config, found = config_for(), numbered.sequence_set(20)
-  config.finetune.labelled_fraction = fraction
-  with pytest.raises(errors.UserError, match='labelled_fraction'):
-    splits.training_rows(found, config, config.finetune)
-
-
 def test_fewer_subjects_than_a_batch_needs_are_named():
   config, found = config_for(), numbered.sequence_set(20)
   config.finetune.labelled_fraction = 0.25
@@ -215,3 +207,79 @@ def test_fewer_subjects_than_a_batch_needs_are_named():
   config.reference.pretrain_sampler = True
   with pytest.raises(errors.UserError, match='batch_subjects'):
     splits.training_rows(few, config, config.pretrain)
+
+
+def resumed(tmp_path, before, now):
+  """Compares two configs as a stage does that goes on; returns the message."""
+  found, path = numbered.sequence_set(20), tmp_path / 'pretrain/subset.json'
+  subset = splits.training_rows(found, before, before.pretrain)
+  path.parent.mkdir()
+  path.write_text(json.dumps(subset.names))
+  splits.check_same(path, subset)
+  subset = splits.training_rows(found, now, now.pretrain)
+  with pytest.raises(errors.UserError) as error:
+    splits.check_same(path, subset)
+  return str(error.value)
+
+
+def with_check(count=3, **data):
+  config = config_for(**data)
+  config.log.held_out_every_steps, config.log.held_out_subjects = 5, count
+  return config
+
+
+def test_a_stage_that_has_learned_the_held_out_subjects_is_refused(tmp_path):
+  message = resumed(tmp_path, config_for(), with_check())
+  assert 'found 3 names different (018, 019, 020)' in message
+  assert 'held_out_subjects' in message and 'pretrain to go on' in message
+
+
+@pytest.mark.parametrize(
+  ('before', 'now'),
+  [
+    (with_check(), with_check(4)),
+    (config_for(), config_for(unlabelled_fraction=0.5)),
+    (config_for(), config_for(unlabelled_by='sequence')),
+  ],
+)
+def test_a_stage_goes_on_with_the_data_it_began_with(tmp_path, before, now):
+  assert 'names different' in resumed(tmp_path, before, now)
+
+
+@pytest.mark.parametrize('by', ['subject', 'sequence'])
+def test_a_later_stage_must_not_score_what_an_earlier_one_learned(tmp_path, by):
+  found, path = numbered.sequence_set(20), tmp_path / 'subset.json'
+  splits.check_unseen(path, found, with_check())  # the folder has none
+  config = with_check(unlabelled_by=by)
+  subset = splits.training_rows(found, config, config.pretrain)
+  path.write_text(json.dumps(subset.names))
+  splits.check_unseen(path, found, with_check())
+  splits.check_unseen(path, found, config_for())
+  with pytest.raises(
+    errors.UserError, match=r'found 1 \(017\).*held_out_every'
+  ):
+    splits.check_unseen(path, found, with_check(4))
+
+
+@pytest.mark.parametrize(
+  'content',
+  [
+    b'{',
+    b'[]',
+    b'{"a": 1}',
+    b'{"a": {"chosen": [[]]}}',
+    b'{"labelled": {"chosen": [1]}}',
+    b'\xff',
+    b'[' * 100_000,
+    b'9' * 5000,
+  ],
+)
+def test_a_damaged_subset_file_is_named(tmp_path, content):
+  path = tmp_path / 'subset.json'
+  path.write_bytes(content)
+  config, found = config_for(), numbered.sequence_set(20)
+  subset = splits.training_rows(found, config, config.pretrain)
+  with pytest.raises(errors.UserError, match='subset.json, found none.*delete'):
+    splits.check_same(path, subset)
+  path.unlink()
+  splits.check_same(path, subset)

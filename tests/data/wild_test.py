@@ -12,7 +12,7 @@ import small_run
 from configs import default, gait3d, grew
 from selfgait_jax import errors, protocols
 from selfgait_jax.data import datasets, loading, partitions, splits
-from selfgait_jax.data.prepare import preparation, trees
+from selfgait_jax.data.prepare import preparation, summaries, trees
 from selfgait_jax.evaluate import grew_submission, scores
 
 SCRIPT = str(small_run.ROOT / 'scripts' / 'prepare_silhouettes.py')
@@ -119,9 +119,9 @@ def test_gait3d_from_tree_to_score(gait3d_root):
     assert result['metrics'][f'all/{name}'] == 100
   assert 'views' not in result['metrics']
   assert (result['counts']['probes'], result['counts']['gallery']) == (4, 8)
-  summary = preparation.read_summary(gait3d_root / 'out/gait3d')
+  summary = summaries.read(gait3d_root / 'out/gait3d')
   assert summary['expected'] == {'subjects': 4000, 'sequences': None}
-  assert 'over 25,000' in preparation.describe(summary)[-1]
+  assert 'over 25,000' in summaries.describe(summary)[-1]
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_grew_as_downloaded_is_the_same(grew_tree, tmp_path):
   source = trees.open_tree(datasets.GREW, tmp_path / 'in')
   assert source.aligned and source.format == 'png'
   found = {
-    (subject, condition, view): frames
+    (subject, sequence.condition, sequence.view): sequence.frames
     for subject in source.subjects()
-    for condition, view, frames, *_ in source.sequences(subject)
+    for sequence in source.sequences(subject)
   }
   expected = loading.load(config_for(root, grew))
   assert sorted(found) == names(expected)

@@ -1,4 +1,4 @@
-"""Frozen-embedding classifiers and the gait energy image."""
+"""Frozen classifiers and the gait energy image."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from selfgait_jax.evaluate import frozen, gei
 
 
 def clusters(seed, count, spread=0.3):
-  """Five classes on a line through parts: [N, 3, 4] and their names."""
+  """Points around five centres, [N, 3, 4], and the names of the centres."""
   rng = np.random.default_rng(seed)
   names = np.array(['eve', 'ann', 'bob', 'dan', 'cid'])
   centres = np.random.default_rng(9).standard_normal((5, 3, 4))
@@ -18,20 +18,31 @@ def clusters(seed, count, spread=0.3):
   return np.float32(centres[labels] + noise), names[labels]
 
 
+def knn(train, labels, test, others):
+  """Top-1, in percent."""
+  return 100 * np.mean(frozen.predict_knn(train, labels, test) == others)
+
+
+def linear(train, labels, test, others, **settings):
+  """Top-1 on the test set, in percent."""
+  found = frozen.predict_linear(train, labels, test, **settings)
+  return 100 * np.mean(found == others)
+
+
 def test_both_classifiers_find_separate_classes():
   train, test = clusters(0, 100), clusters(1, 60)
-  assert frozen.knn(*train, *test) == 100
-  assert frozen.linear(*train, *test) == (100, 100)
+  assert knn(*train, *test) == 100
+  assert linear(*train, *train) == linear(*train, *test) == 100
 
 
 def test_both_classifiers_are_at_chance_without_classes():
   (train, labels), (test, others) = clusters(0, 200, 50), clusters(1, 200, 50)
-  assert frozen.knn(train, labels, test, others) < 40
-  assert frozen.linear(train, labels, test, others)[1] < 40
+  assert knn(train, labels, test, others) < 40
+  assert linear(train, labels, test, others) < 40
 
 
 def test_knn_votes_by_cosine_and_weight():
-  # Two far neighbours of class 1 against one near of class 0, whose length
+  # Two far neighbours of class 1 against a near one of class 0, whose length
   # does not matter.
   angles = np.deg2rad([5, 40, 41])
   train = np.stack([np.cos(angles), np.sin(angles)], 1)[:, None]
@@ -47,23 +58,23 @@ def test_linear_does_not_depend_on_scale_and_offset_of_features():
   train, test = clusters(0, 60, 1.0), clusters(1, 60, 1.0)
   scale = np.float32(10.0 ** np.arange(-2, 2))
   moved = lambda data: (data[0] * scale + 3, data[1])
-  assert frozen.linear(*train, *test) == pytest.approx(
-    frozen.linear(*moved(train), *moved(test)), abs=2
+  assert linear(*train, *test) == pytest.approx(
+    linear(*moved(train), *moved(test)), abs=2
   )
 
 
 def test_linear_finds_the_optimum():
   # At the minimum the gradient vanishes: more steps change nothing.
   train, test = clusters(0, 80, 1.5), clusters(1, 80, 1.5)
-  assert frozen.linear(*train, *test, steps=300) == pytest.approx(
-    frozen.linear(*train, *test, steps=900), abs=2
+  assert linear(*train, *test, steps=300) == pytest.approx(
+    linear(*train, *test, steps=900), abs=2
   )
 
 
-def test_a_feature_that_hardly_moved_in_training_is_harmless():
+def test_a_feature_that_hardly_varies_in_training_is_harmless():
   (train, labels), (test, others) = clusters(0, 60), clusters(1, 60)
   train[:, 0, 0], test[:, 0, 0] = 1e-6 * train[:, 0, 0], 1
-  assert frozen.linear(train, labels, test, others)[1] > 95
+  assert linear(train, labels, test, others) > 95
 
 
 def walkers():
@@ -83,7 +94,7 @@ def walkers():
 
 def test_gei_is_the_mean_silhouette_and_can_be_evaluated():
   data = walkers()
-  images = gei.embed(data)
+  images = gei.embed(data, max_frames=10)
   assert images.shape == (len(data), 1, 64)
   assert images.dtype == np.float32
   image = images[0, 0].reshape(8, 8)
@@ -96,20 +107,26 @@ def test_gei_is_the_mean_silhouette_and_can_be_evaluated():
   assert result['metrics']['cl/rank1'] == 100
 
 
-def test_frozen_splits_by_condition():
+def test_gei_takes_the_first_frames():
+  image = gei.embed(walkers(), max_frames=2)[0, 0].reshape(8, 8)
+  np.testing.assert_array_equal(image[0], 1 / 2)
+  np.testing.assert_array_equal(image[1:7, 1:3], 1)
+
+
+def test_top1_splits_by_condition():
   data = walkers()
-  images = gei.embed(data)
+  images = gei.embed(data, max_frames=10)
   swapped = data.conditions == 'bg-01'  # wears the other's outline
   images[swapped] = images[swapped][::-1]
-  found = frozen.frozen(images, data)
+  found = frozen.top1(images, data)
   assert found == {
-    'linear_train': 100,
-    'nm/knn': 100,
-    'nm/linear': 100,
-    'bg/knn': 50,
-    'bg/linear': 50,
-    'cl/knn': 100,
-    'cl/linear': 100,
+    'frozen_linear_train': 100,
+    'nm/frozen_linear': 100,
+    'nm/frozen_knn': 100,
+    'bg/frozen_linear': 50,
+    'bg/frozen_knn': 50,
+    'cl/frozen_linear': 100,
+    'cl/frozen_knn': 100,
   }
   with pytest.raises(errors.UserError, match='linear_probe off'):
-    frozen.frozen(images, data, 'oumvlp')
+    frozen.top1(images, data, 'oumvlp')

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from selfgait_jax import protocols
+from selfgait_jax import errors, protocols
 from selfgait_jax.evaluate import figures, report
 
 
@@ -31,6 +31,11 @@ def result(protocol='casiab', noise=0.0, seed=0):
   ]
   embeddings = centres + noise * rng.standard_normal(centres.shape)
   return protocols.evaluate(protocol, embeddings, *keys.T)
+
+
+def formulas():
+  """Names that are mathtext, HTML, control characters or no UTF-8."""
+  return ['a$_$b', '$x^{$', '<b>$a$</b>', 'a\nb', '\x1b[2J', '\ud800']
 
 
 def everything():
@@ -98,6 +103,53 @@ def test_report_does_without_a_part(tmp_path, lacking):
   results = {k: v for k, v in everything()[0].items() if k != lacking}
   report.write(tmp_path / 'a.html', results)
   assert 'Rank-1' in (tmp_path / 'a.html').read_text()
+
+
+@pytest.mark.parametrize('name', formulas())
+def test_names_are_text_and_no_formulas(tmp_path, name):
+  plain = report.html.escape(errors.printable(name))
+  results = result() | {'data': {'name': name}, 'device': name}
+  rows = {name: result(), f'{name} 2': result(noise=2)}
+  curves = {'pretrain': {name: [(1, 2.0), (2, 3.0)]}}
+  clips = [(name, np.eye(64, dtype=np.uint8)[None])]
+  report.write(tmp_path / 'a.html', results, rows, curves, clips)
+  text = (tmp_path / 'a.html').read_text(encoding='utf-8')
+  assert text.count('<td class="name">' + plain + '<') == 1 + 3
+  assert f'<figcaption>{plain}</figcaption>' in text
+  assert len(images_of(text)) == 4
+
+
+def test_a_dollar_is_drawn_as_it_is():
+  one = {'cmc/cmc': [50.0] * 20}
+  titles = {'cmc': 'CMC'}
+  dollars = figures.cumulative_match({'$x$': one}, titles)
+  italic = figures.cumulative_match({'x': one}, titles)
+  widths = [
+    np.flatnonzero(image.imread(io.BytesIO(png))[-40:, :, 0].min(0) < 1)
+    for png in (dollars, italic)
+  ]
+  assert np.ptp(widths[0]) > np.ptp(widths[1]) + 10
+
+
+def test_what_is_no_number_is_not_drawn():
+  points = [(1, 0.5), (2, 'x'), (3, None), (4, 10**400), ('5', 1), (6, [1])]
+  assert figures.curves({'loss': points}) == figures.curves(
+    {'loss': [(1, 0.5)]}
+  )
+  assert figures.curves({'loss': points[1:]}) is None
+
+
+def test_frozen_classifiers_and_verification_are_named(tmp_path):
+  row = result()
+  row['metrics'] |= {'nm/frozen_linear': 87.5, 'nm/frozen_knn': 12.5}
+  report.write(tmp_path / 'a.html', row, {'GEI': result(noise=2), 'ours': row})
+  text = (tmp_path / 'a.html').read_text()
+  lines = [re.findall('>([^<]+)<', line) for line in text.split('</tr>')]
+  assert ['frozen linear classifier, top-1', '87.5', '-', '-'] in lines
+  assert ['frozen kNN, top-1', '12.5', '-', '-'] in lines, lines[:9]
+  for column in ('EER', 'TAR at FAR 1 %', 'frozen kNN (top-1)'):
+    assert f'>{column}</th>' in text
+  assert text.count('<tr class="main">') == 1
 
 
 def test_report_of_nothing(tmp_path):

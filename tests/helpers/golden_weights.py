@@ -1,13 +1,14 @@
-"""The weights behind tests/golden/*.npz, drawn again by their rule.
+"""Redraws the weights with which tests/golden/*.npz were computed.
 
-The figures were computed by the original PyTorch programs (torch 2.13, CPU,
-float32) with the tensor `draw(key, shape, seed)` under each key of their state
-dict; `<model>.keys.json` lists `[key, shape, dtype]`.
+The figures come from the original PyTorch programs (torch 2.13, CPU, float32).
+Every tensor of their state dicts was `draw(key, shape, seed)`;
+`<model>.keys.json` lists `[key, shape, dtype]`.
 """
 
 import json
 import pathlib
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from selfgait_jax.convert import conversion, recognise, sections
 GOLDEN = pathlib.Path(__file__).parents[1] / 'golden'
 
 
-def draw(key: str, shape, seed: int) -> np.ndarray:
-  """The tensor under `key`, scaled by the kind of tensor its name says."""
+def draw(key: str, shape: Sequence[int], seed: int) -> np.ndarray:
+  """The tensor under `key`, whose name decides the distribution."""
   rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
   leaf = key.rsplit('.', 1)[-1]
   noise = rng.standard_normal(tuple(shape)).astype(np.float32)
@@ -37,7 +38,7 @@ def draw(key: str, shape, seed: int) -> np.ndarray:
 
 
 def load(name: str):
-  """(figures, state dict) of one golden file, without `module.` in the keys."""
+  """(figures, state dict) of a golden file, without `module.` in the keys."""
   figures = np.load(GOLDEN / f'{name}.npz')
   keys = json.loads((GOLDEN / f'{name}.keys.json').read_text())
   seed = int(figures['seed'])
@@ -47,7 +48,7 @@ def load(name: str):
 
 
 def imported(name: str):
-  """(figures, section of the model, table, variables) of one golden file."""
+  """(figures, section of the model, rules, variables) of a golden file."""
   figures, tensors = load(name)
   kind, _ = recognise.choose('auto', tensors)
   shapes = {key: tensor.shape for key, tensor in tensors.items()}

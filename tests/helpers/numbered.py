@@ -1,4 +1,4 @@
-"""Made-up sequences in which every frame holds its own number."""
+"""Made-up sequences in which each frame stores its own number."""
 
 import itertools
 
@@ -8,10 +8,14 @@ from selfgait_jax.data import datasets, sequences
 
 
 def sequence_set(subjects, conditions=4, views=3, lengths=(5, 40), seed=0):
-  """CASIA-B's names, frames of 2 x 2 pixels, lengths drawn from a range.
+  """Sequences named as in CASIA-B, of 2 x 2 pixels and random lengths.
 
-  `subjects` is a number (from 001) or an iterable of names; `conditions` and
-  `views` are numbers.
+  Args:
+    subjects: how many, from 001 on, or their names.
+    conditions: how many.
+    views: how many.
+    lengths: from the first to below the second.
+    seed: of the lengths.
   """
   facts, rng = datasets.CASIA_B, np.random.default_rng(seed)
   if isinstance(subjects, int):
@@ -31,11 +35,11 @@ def sequence_set(subjects, conditions=4, views=3, lengths=(5, 40), seed=0):
 
 
 def frame_numbers(clips):
-  """Index into `frames` of each frame: uint8 [..., 2, 2] -> int64 [...]."""
+  """Reads the numbers back: uint8 [..., 2, 2] to int64 [...]."""
   flat = np.ascontiguousarray(clips).reshape(*clips.shape[:-2], 4)
   return flat.view(np.uint32)[..., 0].astype(np.int64)
 
 
 def rows_of(found, clips):
-  """Row of the sequence that each clip [B, T, 2, 2] was cut from."""
+  """Row of the sequence that each clip of [B, T, 2, 2] was cut from."""
   return np.searchsorted(found.starts, frame_numbers(clips)[:, 0], 'right') - 1

@@ -1,4 +1,4 @@
-"""Small state dicts of every kind that can be imported."""
+"""Small state dicts of every kind of network that can be imported."""
 
 import golden_weights
 import ml_collections
@@ -10,8 +10,8 @@ from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
 
 _RESIDUAL = dict(widths=(2, 4, 4, 6), bins=(4,), embedding_dim=6, classes=5)
-_CLIPS = _RESIDUAL | {'layers': (1, 2, 1, 1)}
-# Title: (kind, settings other than those of configs/models.py).
+_CLIPS = _RESIDUAL | dict(layers=(1, 2, 1, 1), bins=(16,), embedding_dim=4)
+# {case: (kind, settings that differ from settings/networks.py)}.
 CASES = {
   'selfgait': (
     'selfgait',
@@ -46,12 +46,15 @@ CASES = {
     dict(widths=(2, 4, 4, 6), bins=(2, 1), embedding_dim=6, head='linear'),
   ),
 }
-# What no tensor tells.
+# Settings that no tensor tells.
 TOLD = ('bins', 'halvings')
 
 
 def make(case: str, seed: int = 0):
-  """(kind, section, table, {key: array}) of a case, the keys ours."""
+  """Returns (kind, section, table, {key: array}) of a case.
+
+  Keys are those of the table; `original` gives those of the file.
+  """
   kind, settings = CASES[case]
   section = getattr(networks, recognise.KINDS[kind].model)()
   section.update(settings)
@@ -68,7 +71,7 @@ def make(case: str, seed: int = 0):
 
 
 def options(case: str) -> list[str]:
-  """The command's options without which the case cannot be converted."""
+  """Returns the options that the command needs to convert the case."""
   settings = CASES[case][1]
   return [
     f'--setting={name}={settings[name]}' for name in TOLD if name in settings
@@ -76,7 +79,7 @@ def options(case: str) -> list[str]:
 
 
 def original(kind: str, tensors: dict) -> dict:
-  """The same tensors under the keys that the original program writes."""
+  """Returns the tensors under the keys that the original program writes."""
   if kind == 'gaitset_original':
     return {f'module.{key}': tensor for key, tensor in tensors.items()}
   if kind == 'selfgait':
@@ -86,7 +89,7 @@ def original(kind: str, tensors: dict) -> dict:
 
 
 def assert_same(found, expected):
-  """Equal in every bit and in what there is."""
+  """Asserts that two trees have the same keys, dtypes and values."""
   found, expected = (
     traverse_util.flatten_dict(dict(tree)) for tree in (found, expected)
   )

@@ -11,9 +11,8 @@ from configs import synthetic
 from selfgait_jax import errors
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 # float32 sums in another order, measured after three steps relative to the
 # largest value: 3e-5 in what the steps compute, 3e-3 in momenta (which rounding
@@ -52,22 +51,12 @@ def _train(config, kind, devices, count=3):
   """(state, metrics of the last step, its outputs) on so many devices."""
   stage = config.pretrain if kind == 'label_free' else config.train
   step = steps.pretrain_step if kind == 'label_free' else steps.supervised_step
-  model = factory.make_model(config.model)
-  optimizer = optimizers.make_optimizer(stage)
+  task = make_task(config, stage)
   mesh = sharding.make_mesh(jax.devices()[:devices])
-  variables = factory.init_variables(model, jax.random.key(0), 44)
-  state = states.create_state(
-    variables,
-    optimizer,
-    model.target_modules if kind == 'label_free' else (),
-  )
+  variables = factory.init_variables(task.model, jax.random.key(0), 44)
+  state = task.first_state(variables)
   state = jax.device_put(state, sharding.replicated(mesh))
-  compiled = sharding.compile_step(
-    functools.partial(
-      step, model=model, optimizer=optimizer, config=config, stage=stage
-    ),
-    mesh,
-  )
+  compiled = sharding.compile_step(functools.partial(step, task), mesh)
   for number in range(count):
     batch = sharding.shard_batch(_batch(kind, number), mesh)
     state, metrics, outputs = compiled(state, batch)

@@ -1,4 +1,4 @@
-"""Batch normalisation in training: written-out gradients against autodiff's."""
+"""Batch normalisation in training: values, statistics and gradients."""
 
 import functools
 
@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import UNOPTIMISED
 
 from selfgait_jax.machine import sharding
-from selfgait_jax.models import layers
+from selfgait_jax.models import batch_norm
 
 MASK = np.arange(5) < np.array([1, 5, 3, 4])[:, None]
 
@@ -17,7 +18,7 @@ MASK = np.arange(5) < np.array([1, 5, 3, 4])[:, None]
 @pytest.mark.parametrize('mask', (None, MASK, MASK[:, 2]))
 @pytest.mark.parametrize('feature_axes', (1, 2))
 def test_values_gradients_and_running_statistics(feature_axes, mask, split):
-  """In float64; what is masked gets a slope in y and passes it on."""
+  """Against autodiff in float64. Masked entries pass on their slope in y."""
   rng = np.random.default_rng(0)
   shape = (4, 5, 3, 2)
   width = shape[-feature_axes:]
@@ -27,7 +28,7 @@ def test_values_gradients_and_running_statistics(feature_axes, mask, split):
     before = {'mean': rng.standard_normal(width), 'var': np.ones(width)}
     if split:
       x = sharding.shard_batch(x, sharding.make_mesh())
-    norm = layers.BatchNorm(feature_axes)
+    norm = batch_norm.BatchNorm(feature_axes)
 
     def ours(x, params):
       return norm.apply(
@@ -50,12 +51,12 @@ def test_values_gradients_and_running_statistics(feature_axes, mask, split):
 
 
 def test_half_precision_comes_out_as_it_came_in():
-  """Figures of a map far from zero are those of float32 all the same."""
+  """Half precision in and out; statistics and parameters in float32."""
   rng = np.random.default_rng(0)
   x, slope = (8 + rng.standard_normal((2, 500, 4))).astype(jnp.bfloat16)
   params = {'scale': np.ones(4, np.float32), 'bias': np.zeros(4, np.float32)}
   before = {'mean': np.zeros(4, np.float32), 'var': np.ones(4, np.float32)}
-  norm = layers.BatchNorm()
+  norm = batch_norm.BatchNorm()
 
   def ours(x, params):
     variables = {'params': params, 'batch_stats': before}
@@ -75,11 +76,11 @@ def test_half_precision_comes_out_as_it_came_in():
 
 
 def test_statistics_of_maps_in_one_pass_are_exact_enough():
-  """Far from a running mean that is young, and near one that is not."""
+  """With a running mean far from the batch's, and with one near it."""
   x = np.random.default_rng(0).standard_normal((8, 16, 11, 4), np.float32) + 30
   for near, rtol in ((0, 1e-3), (29, 1e-6)):
     before = {'mean': np.full(4, near, np.float32), 'var': np.ones(4)}
-    _, after = layers.BatchNorm(momentum=0.0).apply(
+    _, after = batch_norm.BatchNorm(momentum=0.0).apply(
       {'params': {'scale': np.ones(4), 'bias': np.zeros(4)}}
       | {'batch_stats': before},
       x,
@@ -93,7 +94,7 @@ def test_statistics_of_maps_in_one_pass_are_exact_enough():
 
 
 def _plain(x, params, before, mask):
-  """What `BatchNorm` computes, of its valid entries gathered one by one."""
+  """What `BatchNorm` computes, from the valid entries only."""
   axes = tuple(range(x.ndim - params['scale'].ndim))
   if mask is None:
     valid, axes_of_valid = x, axes
@@ -111,9 +112,7 @@ def _plain(x, params, before, mask):
 def _run(call, x, params, slope):
   """((y, statistics), gradient of x, gradient of the parameters)."""
 
-  @functools.partial(
-    jax.jit, compiler_options={'xla_backend_optimization_level': 0}
-  )
+  @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
   def run(x, params):
     y, slopes, stats = jax.vjp(call, x, params, has_aux=True)
     return (y, stats), *slopes(jnp.asarray(slope))

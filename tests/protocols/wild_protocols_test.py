@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from selfgait_jax import protocols
+from selfgait_jax import protocols, retrieval
+
+
+@pytest.fixture(autouse=True)
+def several_blocks(monkeypatch):
+  monkeypatch.setattr(retrieval, 'HOST_BLOCK', 60)
 
 
 def random_set(conditions, views, seed=0, subjects=9):

@@ -2,52 +2,38 @@
 
 import json
 import os
-import pathlib
-import subprocess
 import sys
 
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[2] / 'scripts/benchmark_gpu.sh'
-# Stands in for Python: says its own arguments, fails where asked to.
+# Stands in for Python: prints its arguments, and fails for those that match.
 STAND_IN = """#!/bin/sh
 case "$*" in *$FAILS*) exit 3 ;; esac
 echo "$*"
 """
 
 
-def benchmark(python, folder, *options, **variables):
-  """(status, lines, stderr) with `python` a program of this text."""
-  program = folder / 'python'
-  program.write_text(python)
-  program.chmod(0o755)
-  path = f'{folder}{os.pathsep}{os.environ["PATH"]}'
-  ended = subprocess.run(
-    [str(SCRIPT), *options],
-    capture_output=True,
-    text=True,
-    cwd=folder,
-    env=os.environ | {'PATH': path, 'SIZE': 'toy'} | variables,
-  )
-  return ended.returncode, ended.stdout.splitlines(), ended.stderr
+@pytest.fixture
+def benchmark(script, tmp_path):
+  """Runs it at toy size: (status, lines, stderr); `python` is this text."""
+
+  def run(python, *options, **variables):
+    program = tmp_path / 'python'
+    program.write_text(python)
+    program.chmod(0o755)
+    path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
+    variables |= {'PATH': path, 'SIZE': 'toy'}
+    ended = script('benchmark_gpu.sh', *options, **variables)
+    return ended.returncode, ended.stdout.splitlines(), ended.stderr
+
+  return run
 
 
-def test_all_cases_once(tmp_path):
-  status, lines, said = benchmark(STAND_IN, tmp_path, FAILS='nothing')
-  assert status == 0, said
-  assert len(set(lines)) == len(lines)
-  cases = {line.split()[1] for line in lines}
-  assert cases >= {'rates', 'step', 'embed', 'memory', 'evaluate', 'search'}
-  for step in ('selfgait', 'gaitbase', 'deepgaitv2'):
-    compared = [x for x in lines if f' step --step={step} ' in x]
-    assert ['--amp' in line for line in compared][:2] == [False, True]
-    assert all('--beside=' in line for line in compared)
-
-
-def test_a_case_that_fails_is_named_and_costs_no_other(tmp_path):
-  *_, all_cases, _ = benchmark(STAND_IN, tmp_path, FAILS='nothing')
-  fails = 'step=gaitbase --amp'  # PyTorch's, in one of the comparisons
-  status, lines, said = benchmark(STAND_IN, tmp_path, FAILS=fails)
+def test_a_case_that_fails_is_named_and_costs_no_other(benchmark):
+  status, all_cases, _ = benchmark(STAND_IN, FAILS='nothing')
+  assert status == 0 and len(set(all_cases)) == len(all_cases)
+  fails = 'step=gaitbase --amp'  # of PyTorch, in one comparison
+  status, lines, said = benchmark(STAND_IN, FAILS=fails)
   assert status == 1
   failed = next(line for line in all_cases if fails in line)
   assert f'failed: {failed.split(maxsplit=1)[1]}' in said.splitlines()
@@ -56,28 +42,16 @@ def test_a_case_that_fails_is_named_and_costs_no_other(tmp_path):
   assert failed.startswith(alone) and '--beside' not in alone
 
 
-def test_only_what_matches(tmp_path):
-  status, lines, _ = benchmark(
-    STAND_IN, tmp_path, 'step --step=gaitbase', FAILS='nothing'
-  )
-  assert status == 0 and len(lines) == 2
-
-
-def test_without_a_gpu_it_says_so(tmp_path):
-  status, lines, said = benchmark('#!/bin/sh\necho cpu', tmp_path, SIZE='')
-  assert (status, lines) == (1, [])
-  assert said.startswith('error: expected JAX with a GPU')
-
-
 @pytest.mark.slow
-def test_every_case_runs(tmp_path):
+def test_every_kind_of_case_runs(benchmark):
   pytest.importorskip('torch')
   status, lines, said = benchmark(
     f'#!/bin/sh\nexec {sys.executable} "$@"',
-    tmp_path,
+    'selfgait|embed|rates|evaluate|search',
     XLA_FLAGS='--xla_backend_optimization_level=0',
     OMP_NUM_THREADS='1',  # PyTorch's threads wait for each other in a spin
   )
   assert status == 0, said
   found = [json.loads(line) for line in lines]
-  assert sum('ratio' in line for line in found) == 7 + 2  # steps, embed's parts
+  assert len({line['case'] for line in found}) == 8
+  assert sum('ratio' in line for line in found) == 2 + 2  # steps, embed's parts

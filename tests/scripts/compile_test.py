@@ -1,123 +1,68 @@
-"""Compiling for chips that are not here: targets, what is counted, the case."""
+"""Compiling for chips that are not here: targets and counts of a program."""
 
 import importlib.util
-import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
-from benchmarks import compiled, targets
+from benchmarks import compile_case, program_text, targets
 
 from selfgait_jax import errors
 
-ROOT = pathlib.Path(__file__).parents[2]
-TINY = '--step=gaitset', '--frames=1', '--sequences=2'
 
-
-def installed(package):
-  try:
-    return importlib.util.find_spec(package) is not None
-  except ModuleNotFoundError:  # what it would be in is not there
-    return False
-
-
-def needs(package):
-  reason = f'{package} is not installed'
-  return pytest.mark.skipif(not installed(package), reason=reason)
-
-
-def compile_step(*options):
-  return subprocess.run(
-    [sys.executable, ROOT / 'scripts' / 'benchmark.py', 'compile', *options],
-    capture_output=True,
-    text=True,
-    timeout=600,
-  )
-
-
-def test_tpu_targets():
-  found = targets.parse('tpu:v5e:4x4')
-  assert found == ('tpu', 'v5e:4x4', {}, None)
-  alone = targets.parse('tpu:v5p:1x1x1')
-  assert alone.options == {'chips_per_host_bounds': (1, 1, 1)}
-
-
-def test_gpu_targets(tmp_path):
-  found = targets.parse('gpu:H200')
-  assert found.platform == 'cuda' and found.memory == 151397597184
-  assert found.options['topology'] == '1x1x1'
+def test_targets(tmp_path):
+  assert targets.parse('tpu:v5e:4x4') == ('tpu', 'v5e:4x4', {}, None)
+  single = targets.parse('tpu:v5p:1x1x1')
+  assert single.options == {'chips_per_host_bounds': (1, 1, 1)}
   several = targets.parse('gpu:A100x8')
+  assert (several.platform, several.memory) == ('cuda', 85100068864)
   assert several.options['topology'] == '1x1x8'
-  facts = several.options['target_config']
-  for line in (
-    'major: 8', 'core_count: 108', 'l2_cache_size: 41943040',
-    'shared_memory_per_core: 167936', 'shared_memory_per_block_optin: 166912',
-    'device_description_str: "NVIDIA A100-SXM4-80GB"',
-    'feature_extension: NONE',
-  ):  # fmt: skip
-    assert f'{line}\n' in facts
+  assert 'core_count: 108\n' in several.options['target_config']
   path = tmp_path / 'box.txtpb'
   path.write_text('gpu_device_info { device_memory_size: 7 }')
   own = targets.parse(f'gpu:{path}x2')
   assert own.memory == 7 and own.options['topology'] == '1x1x2'
   assert own.options['target_config'] == path.read_text()
+  for text in ('tpu:v9:2x2', 'tpu:v5e', 'tpu:v5e:4', 'gpu:H900', 'gpu:H200x0'):
+    with pytest.raises(errors.UserError, match=r'v5e\|v5p\|v6e.*H200\|H100'):
+      targets.parse(text)
 
 
-@pytest.mark.parametrize(
-  'text',
-  ['tpu:v9:2x2', 'tpu:v5e', 'tpu:v5e:4', 'gpu:H900', 'gpu:H200x0', 'H200'],
-)
-def test_an_unknown_target_is_told_the_known(text):
-  with pytest.raises(
-    errors.UserError, match=r'v5e\|v5p\|v6e.*H200\|H100\|A100'
-  ):
-    targets.parse(text)
-
-
-def test_a_description_that_is_not_there_or_says_too_little(tmp_path):
-  with pytest.raises(errors.UserError, match='expected a file'):
-    targets.parse('gpu:nowhere.txtpb')
-  (tmp_path / 'box.txtpb').touch()
-  with pytest.raises(errors.UserError, match='device_memory_size'):
-    targets.parse(f'gpu:{tmp_path}/box.txtpb')
-
-
-@pytest.mark.parametrize(
-  'target, package, plugin',
-  [
-    ('tpu:v5e:2x2', 'jax[tpu]', 'libtpu'),
-    ('gpu:H200', 'jax[cuda12]', 'jax_plugins'),
-  ],
-)
-def test_a_compiler_that_is_not_installed(target, package, plugin, monkeypatch):
-  if installed(plugin):
-    pytest.skip(f'{plugin} is installed')
-  for name in (
-    'TPU_SKIP_MDS_QUERY', 'TPU_WORKER_HOSTNAMES', 'TPU_ACCELERATOR_TYPE',
-    'ALLOW_MULTIPLE_LIBTPU_LOAD', 'JAX_SKIP_CUDA_CONSTRAINTS_CHECK',
-  ):  # fmt: skip
-    monkeypatch.setenv(name, '1')  # and taken back afterwards
-  with pytest.raises(errors.UserError) as caught:
-    targets.devices(targets.parse(target))
-  assert f'pip install "{package}"' in str(caught.value)
+def test_messages_of_a_program():
+  gather = '%g = f32[8]{0:T(128)S(1)} all-gather(%p), channel_id=7'
+  program = f"""
+%fused_computation.1 (p: f32[2]) -> f32[8] {{
+  {gather}
+}}
+%async_collective_fusion.2 (p: f32[2]) -> (f32[8], f32[3]) {{
+  {gather}
+}}
+%fused_computation.3 (p: f32[2]) -> f32[8] {{
+  {gather}
+}}
+ENTRY %main (p: f32[2]) -> f32[8] {{
+  %async-collective-start = f32[8] fusion(%p), calls=%fused_computation.1
+  %fusion.2 = (f32[8], f32[3]) fusion(%p), calls=%async_collective_fusion.2
+  %async-collective-done = f32[8] fusion(%fusion.2), calls=%fused_computation.3
+  %a = (f32[64]{{0}}, /*index=1*/bf16[2,3]{{1,0}}) all-reduce(%x, %y)
+  %b = (s32[4]{{0}}, s32[16]{{0}}) all-gather-start(%all-reduce)
+  %b.1 = s32[16]{{0}} all-gather-done(%b)
+  ROOT %c = pred[] all-reduce(%z)
+}}
+"""
+  assert program_text.count_messages(program) == [
+    ('all-gather', 4 * 8),  # once, though three fusions repeat it
+    ('all-reduce', 4 * 64 + 2 * 6),
+    ('all-gather', 4 * 16),
+    ('all-reduce', 1),
+  ]
 
 
 def test_traffic_of_a_program():
   program = """
-HloModule made_up
-
-%fused (p: f32[10]) -> f32[10] {
-  %p = f32[10]{0} parameter(0)
-  ROOT %n = f32[10]{0} negate(%p)
-}
-
 %body (t: (s32[], f32[10])) -> (s32[], f32[10]) {
   %t = (s32[], f32[10]{0}) parameter(0)
   %x = f32[10]{0} get-tuple-element(%t), index=1
   %y = f32[10]{0} fusion(%x), kind=kLoop, calls=%fused
 }
-
 ENTRY %main (a: f32[10], b: bf16[4,8]) -> f32[10] {
   %a = f32[10]{0:T(128)} parameter(0)
   %b = bf16[4,8]{1,0:T(8,128)(2,1)} parameter(1)
@@ -135,58 +80,37 @@ copy-start(%b)
 }
 """
   tensor, matrix, row = 4 * 10, 2 * 32, 2 * 8
-  first, last = 3 * tensor, 2 * tensor
   loops = (3 + 1) * 2 * tensor
-  expected = first + loops + matrix + row + 2 * 2 * row + last
-  assert compiled.count_traffic(program) == expected
+  expected = 3 * tensor + loops + matrix + row + 2 * 2 * row + 2 * tensor
+  assert program_text.count_traffic(program) == expected
 
 
-@pytest.mark.parametrize(
-  'said, needs',
-  [
-    (
-      'RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required '
-      'for HLO temporaries (48.08G) exceeds available HBM (15.75G).',
-      51.63,
-    ),
-    (
-      'RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory '
-      'in memory space hbm. Used 22.50G of 15.75G hbm. Exceeded hbm capacity',
-      24.16,
-    ),
-  ],
-)
-def test_what_a_tpu_says_is_missing(said, needs):
-  found = compiled.needed(said)
-  assert found == {'needs_gb': needs, 'memory_gb': 16.91}
-
-
-def test_a_tpu_may_not_say_what_is_missing():
-  assert compiled.needed('RESOURCE_EXHAUSTED: no more') == {}
+def test_the_memory_that_a_tpu_lacks():
+  for said, needs in (
+    ('requirement (48.08G) exceeds available HBM (15.75G).', 51.63),
+    ('memory space hbm. Used 22.50G of 15.75G hbm. Exceeded', 24.16),
+  ):
+    found = compile_case.missing_memory(f'RESOURCE_EXHAUSTED: {said}')
+    assert found == {'needs_gb': needs, 'memory_gb': 16.91}
 
 
 @pytest.mark.slow  # compiles a step
 @pytest.mark.parametrize(
-  'target, sequences',
+  'target, package, batch, keys',
   [
-    pytest.param('gpu:H200x2', 2, marks=needs('jax_plugins.xla_cuda12')),
-    pytest.param('tpu:v5e:2x2', 4, marks=needs('libtpu')),
+    ('gpu:H200x2', 'jax_cuda12_plugin', 2, 'peak_gb traffic_gb messages'),
+    ('tpu:v5e:2x2', 'libtpu', 4, 'peak_gb traffic_gb messages'),
+    ('tpu:v5e:1x1', 'libtpu', 2048, 'needs_gb memory_gb'),
   ],
 )
-def test_compiled_for_a_chip_that_is_not_here(target, sequences):
-  ended = compile_step(f'--for={target}', *TINY, f'--sequences={sequences}')
-  assert ended.returncode == 0, ended.stderr
-  assert len(ended.stderr.splitlines()) == 1, ended.stderr
-  line = json.loads(ended.stdout)
-  assert line['fits'] and line['devices'] == sequences
-  assert line['peak_gb'] > 0 and line['traffic_gb'] > 0
-  assert line['messages'] > 0 and line['bytes'] > 0
-
-
-@pytest.mark.slow
-@needs('libtpu')
-def test_a_batch_that_does_not_fit():
-  ended = compile_step('--for=tpu:v5e:1x1', *TINY[:1], '--sequences=2048')
-  assert ended.returncode == 0, ended.stderr
-  line = json.loads(ended.stdout)
-  assert line['fits'] is False and line['needs_gb'] > line['memory_gb'] > 15
+def test_compiled_for_a_chip_that_is_not_here(
+  target, package, batch, keys, benchmark_lines
+):
+  if not importlib.util.find_spec(package):
+    pytest.skip(f'{package} is not installed')
+  size = '--frames=1', f'--sequences={batch}'
+  (line,) = benchmark_lines(
+    'compile', f'--for={target}', '--step=gaitset', *size
+  )
+  assert line['fits'] is (batch < 2048)
+  assert all(line[key] > 0 for key in keys.split())

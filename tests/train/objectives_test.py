@@ -11,9 +11,8 @@ import pytest
 
 from configs import synthetic
 from selfgait_jax.models import factory
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 HEADS = ('projector', 'predictor')
 TARGETS = ('encoder', 'part_linear', 'projector')
@@ -48,27 +47,20 @@ def batch():
 def _compiled(text, kind):
   """The step of a config in JSON, compiled quickly rather than well."""
   config = ml_collections.ConfigDict(json.loads(text))
-  model = factory.make_model(config.model)
-  optimizer = optimizers.make_optimizer(config.pretrain)
+  task = make_task(config, config.pretrain)
   step = {'labelled': steps.supervised_step, 'free': steps.pretrain_step}[kind]
-  bound = functools.partial(
-    step,
-    model=model,
-    optimizer=optimizer,
-    config=config,
-    stage=config.pretrain,
-  )
+  bound = functools.partial(step, task)
   options = {'xla_backend_optimization_level': 0}
-  return model, optimizer, jax.jit(bound, compiler_options=options)
+  return task, jax.jit(bound, compiler_options=options)
 
 
 def _take(config, batch, state=None):
   """(state before, after, metrics) of a step of `config.pretrain`."""
   kind = 'labelled' if 'label' in batch else 'free'
-  model, optimizer, step = _compiled(config.to_json(), kind)
+  task, step = _compiled(config.to_json(), kind)
   if state is None:
-    variables = factory.init_variables(model, jax.random.key(0), 44)
-    state = states.create_state(variables, optimizer, model.target_modules)
+    variables = factory.init_variables(task.model, jax.random.key(0), 44)
+    state = task.first_state(variables)
     # Apart from the start, so that what follows what can be told.
     state = state.replace(
       target_params=jax.tree.map(lambda p: 0.9 * p, state.target_params)
@@ -188,7 +180,6 @@ def _sides(config, batch):
 @pytest.mark.parametrize('objective', ['predictive', 'joint'])
 def test_predictive_splits_the_frames(config, batch, objective):
   config.pretrain.objective = objective
-  config.pretrain.joint_with = 'predictive'
   same = {'clip_1': batch['clip_1'], 'clip_2': batch['clip_1']}
   online, target = _sides(config, same)
   for frame, sees in ((0, 'online'), (2, 'online'), (3, 'target')):

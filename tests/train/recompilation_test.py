@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from configs import synthetic
-from selfgait_jax.data import loading, sampler, splits
+from selfgait_jax.data import frame_sampler, loading, splits
 from selfgait_jax.train import loop, monitor
 
 
@@ -24,7 +24,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
   if name == 'train':
     stage.frames_sampling, stage.frames_min, stage.frames_max = 'unfixed', 5, 12
     stage.batch_subjects, stage.batch_sequences = 2, 2
-    lengths = sampler.clip_lengths(stage, longest=8)
+    lengths = frame_sampler.clip_lengths(stage, longest=8)
     assert lengths == (10, 12)
   config.stages, stage.steps, config.checkpoint.every_steps = name, 16, 1
   sequences = splits.cut(
@@ -37,7 +37,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     if event.startswith('/jax/core/compile/backend_compile'):
       compiled.append(event)
 
-  after = monitor.Watch.after
+  after = monitor.Monitor.after
 
   def count(self, step, state, batch, scalars, outputs):
     found = after(self, step, state, batch, scalars, outputs)
@@ -45,7 +45,7 @@ def test_no_step_compiles_after_the_first_of_its_kind(
     seen.append((clips.shape, len(compiled)))
     return found
 
-  monkeypatch.setattr(monitor.Watch, 'after', count)
+  monkeypatch.setattr(monitor.Monitor, 'after', count)
   jax.monitoring.register_event_duration_secs_listener(listen)
   try:
     loop.train(config, tmp_path, name, sequences)

@@ -11,9 +11,8 @@ from configs import synthetic
 from selfgait_jax import losses
 from selfgait_jax.models import factory
 from selfgait_jax.settings import networks
-from selfgait_jax.train import optimizer as optimizers
-from selfgait_jax.train import state as states
 from selfgait_jax.train import steps
+from selfgait_jax.train.task import make_task
 
 LABELS = np.array([0, 0, 1, 2], np.int32)  # of unequal numbers
 
@@ -37,20 +36,10 @@ def clips():
 
 def _take(config, batch, function=steps.supervised_step):
   """(state before, after, metrics, embeddings) of one step of `train`."""
-  model = factory.make_model(config.model)
-  variables = factory.init_variables(model, jax.random.key(0), 44)
-  optimizer = optimizers.make_optimizer(config.train)
-  targets = (
-    () if config.train.objective == 'supervised' else model.target_modules
-  )
-  state = states.create_state(variables, optimizer, targets)
-  step = functools.partial(
-    function,
-    model=model,
-    optimizer=optimizer,
-    config=config,
-    stage=config.train,
-  )
+  task = make_task(config, config.train)
+  variables = factory.init_variables(task.model, jax.random.key(0), 44)
+  state = task.first_state(variables)
+  step = functools.partial(function, task)
   options = {'xla_backend_optimization_level': 0}
   after, metrics, embeddings = jax.jit(step, compiler_options=options)(
     state, batch

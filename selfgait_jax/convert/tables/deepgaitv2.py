@@ -1,4 +1,4 @@
-"""The name table of OpenGait's DeepGaitV2, in its three modes."""
+"""The name table of OpenGait's DeepGaitV2 in its three modes."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from selfgait_jax.convert.tables import resnet
 from selfgait_jax.convert.tables.rules import CONV, Layout, Rule, neck
 from selfgait_jax.models.deepgaitv2 import FRAME_STAGES
 
-# A clip convolution that sees one frame is a frame convolution here:
+# A 3D convolution over a single frame there is a 2D convolution here:
 # [out, in, 1, k, k] <-> [k, k, in, out].
 ONE_FRAME = Layout(
   lambda x: CONV.ours(x[:, :, 0]), lambda x: CONV.theirs(x)[:, :, None]
@@ -20,7 +20,7 @@ PSEUDO = (
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of DeepGaitV2 (ShiqiYu/OpenGait), in its order."""
+  """Lists the state dict of DeepGaitV2 (ShiqiYu/OpenGait) in its order."""
   mode = settings['mode']
   frames = ('encoder', 'frames')
   table = resnet.conv_norm('layer0.forward_block.', STEM, frames)
@@ -41,16 +41,16 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What keys and shapes tell of the model's section.
+  """Returns the settings of the model that keys and shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
 
   def first(mode, stage, i):
     return f'{_block(mode, stage, i)}{_units(mode, stage)[0][0]}.weight'
 
-  # The modes differ in the first convolution that can be one over frames.
+  # The modes differ in the key of stage 2's first convolution.
   modes = [mode for mode in FRAME_STAGES if first(mode, 2, 0) in shapes]
   mode = modes[0] if modes else '2d'
   return {
@@ -62,12 +62,12 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
 
 
 def _block(mode, stage, i):
-  """What the keys of a block begin with."""
+  """The prefix of the keys of a block."""
   wrapper = 'forward_block.' if stage <= FRAME_STAGES[mode] else ''
   return f'layer{stage}.{wrapper}{i}.'
 
 
 def _units(mode, stage):
-  """Convolution and norm of a block, there and here; the shortcut's apart."""
+  """Names of a block's convolutions and norms, there and here."""
   pseudo = mode == 'p3d' and stage > FRAME_STAGES[mode]
   return PSEUDO if pseudo else resnet.PLAIN

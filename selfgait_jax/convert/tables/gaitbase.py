@@ -7,9 +7,9 @@ from selfgait_jax.convert.tables.rules import Rule, neck
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of Baseline with ResNet9 (ShiqiYu/OpenGait), in its order.
+  """Lists the state dict of OpenGait's Baseline with ResNet9 in its order.
 
-  Checkpoints of the Multi-view-Consistency-loss repository are of this kind.
+  The Multi-view-Consistency-loss repository writes the same keys.
   """
   table = resnet.rules(settings)
   table.append(Rule('FCs.fc_bin', ('params', 'part_linear', 'kernel')))
@@ -19,10 +19,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What keys and shapes tell of the model's section.
+  """Returns the settings of the model that keys and shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   return resnet.settings(shapes) | {
     'embedding_dim': shapes['FCs.fc_bin'][-1],

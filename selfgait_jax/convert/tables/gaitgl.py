@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from selfgait_jax.convert.tables.rules import CONV, Rule, neck, norm
 
-PARTS = 64  # the rows of the doubled map
+PARTS = 64  # rows of the last feature map
 STAGES = ('GLConvA0', 'GLConvA1', 'GLConvB2')
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of GaitGL (ShiqiYu/OpenGait), in its order.
+  """Lists the state dict of GaitGL (ShiqiYu/OpenGait) in its order.
 
   Args:
-    settings: the model's section; three widths are the small network, four the
-      large one, with two convolutions in place of each.
+    settings: the model's section. Three widths mean the small network; four
+      the large one, which has two convolutions for each of the small one's.
   """
   depth = len(settings['widths']) - 2
   encoder = ('params', 'encoder')
@@ -41,10 +41,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What keys and shapes tell of the model's section.
+  """Returns the settings of the model that keys and shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   large = any(key.startswith('GLConvA0.0.') for key in shapes)
   block = '.0' if large else ''

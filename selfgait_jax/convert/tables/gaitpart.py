@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from selfgait_jax.convert.tables.rules import CONV, Rule
 
-# What the trunk of so many pairs of convolutions sees apart, in every recipe.
+# {number of convolution pairs: halvings}, as in every recipe of OpenGait.
 HALVINGS = {3: (0, 2, 3), 4: (0, 0, 3, 3)}
-# Indices in OpenGait's list of layers, which counts activations and pooling.
+# Indices of the convolutions in OpenGait's list, which also holds activations
+# and pooling.
 LAYERS = (0, 2, 5, 7, 10, 12, 14, 16)
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of GaitPart (ShiqiYu/OpenGait), in its order."""
+  """Lists the state dict of GaitPart (ShiqiYu/OpenGait) in its order."""
   table = []
   for number in range(2 * len(settings['widths'])):
     key = f'Backbone.forward_block.feature.{LAYERS[number]}.conv.weight'
@@ -29,13 +30,13 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What the shapes tell of the model's section.
+  """Returns the settings of the model that the shapes tell.
 
-  The strips of the focal convolutions leave no trace in the tensors: taken are
-  those of OpenGait's recipes.
+  No tensor depends on the number of strips of a focal convolution; `halvings`
+  are those of OpenGait's recipes.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   first = lambda i: (
     f'Backbone.forward_block.feature.{LAYERS[2 * i]}.conv.weight'

@@ -6,7 +6,7 @@ from selfgait_jax.convert.tables.rules import CONV, Rule
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of GaitSet (ShiqiYu/OpenGait), in its order."""
+  """Lists the state dict of GaitSet (ShiqiYu/OpenGait) in its order."""
   blocks = range(1, len(settings['widths']) + 1)
   stems = [(f'set_block{i}.forward_block', f'set{i}') for i in blocks]
   stems += [(f'gl_block{i}', f'global{i}') for i in blocks[1:]]
@@ -19,10 +19,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What the shapes tell of the model's section.
+  """Returns the settings of the model that the shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   first = lambda i: shapes[f'set_block{i}.forward_block.0.conv.weight']
   return {

@@ -6,11 +6,11 @@ from selfgait_jax.convert.tables.rules import CONV, Rule, part_order
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of the encoder, `SetNet` (AbnerHqC/GaitSet), in its order.
+  """Lists the state dict of `SetNet` (AbnerHqC/GaitSet) in its order.
 
-  Its parts stand level by level, the coarsest first, and in every level those
-  of the set branch before those of the global branch. Ours are those of one
-  branch after the other, as in OpenGait, so the matrices are put in order.
+  Its parts are sorted by pyramid level, the coarsest first, and within a level
+  by branch, set before global. Ours are sorted by branch and then by level, as
+  in OpenGait, so the matrices of the parts are reordered.
   """
   pairs = range(len(settings['widths']))
   table = []
@@ -24,10 +24,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What the shapes tell of the model's section.
+  """Returns the settings of the model that the shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   first = lambda i: shapes[f'set_layer{i}.forward_block.conv.weight']
   return {
@@ -37,7 +37,7 @@ def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
 
 
 def _pair(stem, pair, ours):
-  """Two convolutions; theirs are numbered through."""
+  """The rules of two convolutions; theirs are numbered across pairs."""
   return [
     Rule(
       f'{stem.format(2 * pair + half)}.conv.weight',
@@ -49,7 +49,7 @@ def _pair(stem, pair, ours):
 
 
 def _order(bins):
-  """For each of our parts its place among theirs."""
+  """The index among their parts of each of ours."""
   place, starts = 0, {}
   for level in sorted(bins):
     for branch in ('set', 'global'):

@@ -7,9 +7,9 @@ from selfgait_jax.convert.tables.rules import Rule, norm, part_vector
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dict of GaitSSB_Pretrain or _Finetune, in its order.
+  """Lists the state dict of GaitSSB (ShiqiYu/OpenGait) in its order.
 
-  ShiqiYu/OpenGait; which of the two is told by `settings['head']`.
+  It is that of GaitSSB_Pretrain or GaitSSB_Finetune, by `settings['head']`.
   """
   parts = part_vector(sum(settings['bins']))
   linear = lambda key, *path: Rule(f'{key}.fc_bin', ('params', *path, 'kernel'))
@@ -31,10 +31,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What keys and shapes tell of the model's section.
+  """Returns the settings of the model that keys and shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   return resnet.settings(shapes) | {
     'embedding_dim': shapes['projector.0.fc_bin'][-1],

@@ -1,4 +1,4 @@
-"""The name table of OpenGait's ResNet-9, and what of it others share."""
+"""The name table of OpenGait's ResNet-9, and the pieces that others share."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from selfgait_jax.convert.tables.rules import CONV, Layout, Rule, norm
 from selfgait_jax.models.resnet import STRIDES
 
 PREFIX = 'Backbone.forward_block.'
-# Convolution and norm, there and here, in the order of a block's tensors.
+# (their convolution, their norm, our convolution, our norm), in their order.
 STEM = ('conv1.conv', 'bn1', 'stem', 'stem_norm')
 PLAIN = (
   ('conv1', 'bn1', 'conv1', 'norm1'),
@@ -16,7 +16,7 @@ SHORTCUT = ('downsample.0', 'downsample.1', 'shortcut', 'shortcut_norm')
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The trunk's part of a state dict, in its order; `settings`: the model's."""
+  """Lists the trunk's part of a state dict in its order."""
   table = conv_norm(PREFIX, STEM, ('encoder',))
   for stage, i, changes in blocks(settings):
     path = ('encoder', f'stage{stage}_block{i + 1}')
@@ -29,14 +29,14 @@ def settings(
   shapes: Mapping[str, tuple[int, ...]],
   first: Callable[[int, int], str] | None = None,
 ) -> dict:
-  """`widths` and `layers`, as the shapes have them.
+  """Returns `widths` and `layers`, which the shapes tell.
 
   Args:
-    shapes: of the state dict.
-    first: (stage, block) -> the key of its first convolution.
+    shapes: {key: shape} of the state dict.
+    first: (stage, block) -> the key of the block's first convolution.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   first = first or (lambda s, i: f'{PREFIX}layer{s}.{i}.conv1.weight')
   widths, layers = [], []
@@ -49,7 +49,7 @@ def settings(
 
 
 def blocks(settings: Mapping) -> Iterator[tuple[int, int, bool]]:
-  """(stage from 1, block from 0, whether it has a shortcut), in order."""
+  """Yields (stage from 1, block from 0, whether it has a shortcut)."""
   inputs = settings['widths'][0]
   for stage, (width, count, stride) in enumerate(
     zip(settings['widths'], settings['layers'], STRIDES, strict=True), 1
@@ -62,7 +62,14 @@ def blocks(settings: Mapping) -> Iterator[tuple[int, int, bool]]:
 def conv_norm(
   key: str, unit: Sequence[str], path: Sequence[str], layout: Layout = CONV
 ) -> list[Rule]:
-  """A convolution and its norm: `unit` under `key` there, under `path` here."""
+  """Returns the rules of a convolution and its norm.
+
+  Args:
+    key: prefix of their keys.
+    unit: names of the convolution and the norm there, then here.
+    path: of our module, without its collection.
+    layout: of the convolution's kernel.
+  """
   conv, bn, our_conv, our_norm = unit
   kernel = ('params', *path, our_conv, 'kernel')
   return [

@@ -1,7 +1,7 @@
-"""The vocabulary of the name tables: which tensor stands where, and how laid.
+"""The rules that name tables consist of.
 
-A model's table is a list of rules, one for each tensor of the PyTorch state
-dict, in its order. It is read both ways: import, and back.
+The table of a network is a list of rules, one for each tensor of the PyTorch
+state dict, in its order. Import and export use the same table.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-  """How one tensor is laid out here and there; both are views if they can be.
+  """Converts an array between the two layouts; returns a view if possible.
 
   Attributes:
-    ours: PyTorch's array -> ours.
-    theirs: our array -> PyTorch's.
+    ours: from PyTorch's layout to ours.
+    theirs: from our layout to PyTorch's.
   """
 
   ours: Callable[[np.ndarray], np.ndarray]
@@ -30,12 +30,13 @@ class Rule(NamedTuple):
 
   Attributes:
     key: in the state dict.
-    path: in our variables, from the collection on ('params', 'batch_stats',
-      'target_params' or 'target_batch_stats'); () if nothing reads the tensor.
+    path: in our variables, starting with the collection ('params',
+      'batch_stats', 'target_params' or 'target_batch_stats'); () if the
+      network does not read the tensor.
     layout: see `Layout`.
-    row: place along the first axis of ours, where it stacks several of theirs.
-    dead_shape: of a tensor that nothing reads; it is written as zeros.
-    dead_dtype: likewise.
+    row: index along our first axis, where ours stacks several of theirs.
+    dead_shape: shape of a tensor that is not read; it is written as zeros.
+    dead_dtype: dtype of such a tensor.
   """
 
   key: str
@@ -46,7 +47,7 @@ class Rule(NamedTuple):
   dead_dtype: str = 'float32'
 
 
-# [out, in, k, ...] <-> [k, ..., in, out], in 1, 2 or 3 dimensions.
+# Kernels in 1, 2 or 3 dimensions: [out, in, k, ...] <-> [k, ..., in, out].
 CONV = Layout(
   lambda x: x.transpose(*range(2, x.ndim), 1, 0),
   lambda x: x.transpose(-1, -2, *range(x.ndim - 2)),
@@ -56,12 +57,12 @@ POINTWISE = Layout(lambda x: x[..., 0].T, lambda x: x.T[..., None])
 
 
 def part_vector(parts: int) -> Layout:
-  """One number a channel and part: [C * P], channels first, <-> [P, C]."""
+  """One number per channel and part: [C * P], channel-major, <-> [P, C]."""
   return Layout(lambda x: x.reshape(-1, parts).T, lambda x: x.T.reshape(-1))
 
 
 def part_order(order: Sequence[int]) -> Layout:
-  """Parts in another order: our part i is their part `order[i]`."""
+  """Reorders the first axis: our part i is their part `order[i]`."""
   order = np.asarray(order)
   return Layout(lambda x: x[order], lambda x: x[np.argsort(order)])
 
@@ -69,9 +70,13 @@ def part_order(order: Sequence[int]) -> Layout:
 def norm(
   key: str, path: Sequence[str], layout: Layout = AS_IT_IS, target: bool = False
 ) -> list[Rule]:
-  """The five tensors of a PyTorch batch norm under `key`.
+  """Returns the rules of the five tensors of a PyTorch batch norm.
 
-  `path` is without its collection; `target` picks those of the target network.
+  Args:
+    key: prefix of their keys.
+    path: of our module, without its collection.
+    layout: of scale, bias and statistics.
+    target: whether the norm belongs to the target network.
   """
   params, stats = (
     f'target_{name}' if target else name for name in ('params', 'batch_stats')
@@ -86,7 +91,7 @@ def norm(
 
 
 def neck(parts: int) -> list[Rule]:
-  """The tensors of OpenGait's BNNeck with its classifier, in their order."""
+  """Returns the rules of OpenGait's BNNeck and classifier, in their order."""
   return [
     Rule('BNNecks.fc_bin', ('params', 'neck', 'classify', 'kernel')),
     *norm('BNNecks.bn1d', ('neck', 'norm'), part_vector(parts)),

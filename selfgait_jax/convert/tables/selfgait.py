@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from selfgait_jax.convert.tables.rules import CONV, POINTWISE, Rule, norm
 
-# Inputs of the matrices that the release's frame network has and never uses.
+# Input features of the matrices that the frame network has but never uses.
 DEAD_INPUTS = 256
 
 
 def rules(settings: Mapping) -> list[Rule]:
-  """The state dicts of EchoItLiu/SelfGait, in the order of the checkpoint.
+  """Lists the state dicts of EchoItLiu/SelfGait in the checkpoint's order.
 
-  Keys are `<part>_state_dict.<name>`, without the `module.` that follows the
-  part where the network ran on several GPUs; the optimiser's state is apart.
+  Keys are `<part>_state_dict.<name>`, without the `module.` that DataParallel
+  adds after the part. The optimiser's state is not in the table.
   """
   parts = sum(settings['bins'])
   frames = lambda part, params: _frames(part, params, settings, parts)
@@ -32,10 +32,10 @@ def rules(settings: Mapping) -> list[Rule]:
 
 
 def settings(shapes: Mapping[str, tuple[int, ...]]) -> dict:
-  """What keys and shapes tell of the model's section.
+  """Returns the settings of the model that keys and shapes tell.
 
   Raises:
-    KeyError: a tensor that tells it is missing.
+    KeyError: a tensor that is needed for it is missing.
   """
   layer = 'online_network_state_dict.set_layer{}.forward_block.conv.weight'
   head = 'projection_1_state_dict.net.{}.weight'

@@ -1,7 +1,8 @@
-"""TFDS builders: one record a sequence, fed by `selfgait_jax.data.prepare`."""
+"""TFDS builders: one record for each staged sequence."""
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -13,16 +14,16 @@ from selfgait_jax.machine import tensorflow_import
 tf = tensorflow_import.import_tensorflow(
   'a TFDS data directory', 'set config.data.packed_file'
 )
-# A full disk, among others; TFDS turns some into RuntimeError.
+# A full disk, for example; TFDS turns some of them into RuntimeError.
 WRITE_ERRORS = (tf.errors.OpError, RuntimeError)
-SPLIT = 'sequences'  # one; subjects are parted when the data is read
+SPLIT = 'sequences'  # the only one; subjects are split when data is read
 
 
 class _Silhouettes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """What the data sets share.
+  """What all data sets share.
 
-  Generating reads staged records from the manual folder of TFDS; their frames
-  come compressed from the worker processes and are stored as they are.
+  Reads staged records from the manual folder of TFDS. The worker processes have
+  already compressed their frames, which are stored as they are.
   """
 
   VERSION = tfds.core.Version('1.0.0')
@@ -31,7 +32,7 @@ class _Silhouettes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     ' and then calls the builder.'
   )
   url_infos = {}  # nothing is downloaded
-  progress = staticmethod(iter)  # sees the records on their way
+  progress = staticmethod(iter)  # passes the records on and may count them
 
   def _info(self):
     frames = tfds.features.Tensor(
@@ -54,10 +55,10 @@ class _Silhouettes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     )
 
   def _create_builder_config(self, builder_config, version):
-    return builder_config  # without a warning that it is none of a fixed list
+    return builder_config  # TFDS would warn that it is not in a fixed list
 
   def _log_download_bytes(self):
-    """Says nothing: there is no download."""
+    """Does nothing: there is no download."""
 
   _log_download_done = _log_download_bytes
 
@@ -86,7 +87,7 @@ class Gait3D(_Silhouettes):
 
 
 class Grew(_Silhouettes):
-  """GREW, aligned silhouettes: 26,000 subjects outdoors and the probe."""
+  """GREW, aligned silhouettes: 26,000 subjects outdoors and the probes."""
 
 
 class Sustech1K(_Silhouettes):
@@ -117,7 +118,7 @@ def make(
   data_dir: str | pathlib.Path,
   rendering: walker_source.WalkerSource | None = None,
 ) -> tfds.core.DatasetBuilder:
-  """The builder `name`; `synthetic_gait` needs to know of which rendering."""
+  """The builder `name`; `synthetic_gait` also needs its rendering."""
   if name != 'synthetic_gait':
     builders = CasiaB, OuMvlp, Gait3D, Grew, Sustech1K, Ccpg
     builder = {builder.name: builder for builder in builders}[name]
@@ -128,8 +129,8 @@ def make(
   return SyntheticGait(config=config, data_dir=str(data_dir))
 
 
-def read(builder: tfds.core.DatasetBuilder):
-  """Yields the `staging.Record`s of a prepared data set, not decoded."""
+def read(builder: tfds.core.DatasetBuilder) -> Iterator[stored.Record]:
+  """Yields the records of a prepared data set; frames stay compressed."""
   decoders = {'silhouettes': tfds.decode.SkipDecoding()}
   data = builder.as_dataset(split=SPLIT, decoders=decoders)
   for example in tfds.as_numpy(data):

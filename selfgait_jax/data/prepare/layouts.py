@@ -1,9 +1,10 @@
 """How the folders of a tree name subject, condition and view.
 
-Three layouts: `subject` is subject/condition/view, as OpenGait wants every data
-set; `view` is Silhouette_VIEW-SEQUENCE/subject, as OU-MVLP is downloaded;
-`split` is train/subject/view, test/gallery/subject/view and test/probe/view, as
-GREW is downloaded.
+There are three layouts:
+  subject: subject/condition/view, OpenGait's layout for every data set.
+  view: Silhouette_VIEW-SEQUENCE/subject, as OU-MVLP is downloaded.
+  split: train/subject/view, test/gallery/subject/view and test/probe/view, as
+    GREW is downloaded.
 """
 
 import pathlib
@@ -27,7 +28,7 @@ def recognise(root: pathlib.Path, facts: datasets.Facts) -> str:
 
 
 def subjects(root: pathlib.Path, layout: str) -> list[str]:
-  """Names of the subjects found, sorted."""
+  """Names of the subject folders found, sorted."""
   if layout == 'view':
     parents = [f for f in folders(root) if _view_and_sequence(f)]
   elif layout == 'split':
@@ -50,7 +51,7 @@ def sequences(
       (sequence, view, folder / subject)
       for folder in folders(root)
       for view, sequence in [_view_and_sequence(folder) or ('', '')]
-      if view and (folder / subject).is_dir()
+      if view and _is_folder(folder / subject)
     ]
   elif layout == 'split':
     place, condition = _place_in_split(subject)
@@ -65,24 +66,31 @@ def sequences(
 
 
 def folders(parent: pathlib.Path) -> list[pathlib.Path]:
-  """Folders in a folder, sorted, hidden ones left out."""
+  """Folders in a folder, sorted, except for hidden ones."""
   return sorted(
     path
     for path in entries(parent)
-    if path.is_dir() and not path.name.startswith('.')
+    if _is_folder(path) and not path.name.startswith('.')
   )
 
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
-  """What a folder holds; nothing if it may not be read."""
+  """Everything in a folder; nothing if it cannot be read."""
   try:
     return list(folder.iterdir())
   except OSError:
     return []
 
 
+def _is_folder(path):
+  try:
+    return path.is_dir()
+  except OSError:  # no permission, or a path that is too long
+    return False
+
+
 def _place_in_split(subject):
-  """Folder of a GREW subject as downloaded, and the condition there."""
+  """Folder of a subject in GREW's download, and the condition it implies."""
   if subject == datasets.GREW_PROBE:
     return 'test/probe', '03'
   if subject.endswith('train'):
@@ -91,7 +99,11 @@ def _place_in_split(subject):
 
 
 def _number(found, numbered):
-  """Gives the conditions `numbered` to their sequences in order of views."""
+  """Renumbers the conditions in `numbered` by the order of the views.
+
+  GREW's 01 and 02 only number the two sequences of a subject, in the order in
+  which a disk listed them.
+  """
   others = [row for row in found if row[0] not in numbered]
   ours = sorted(row[1:] for row in found if row[0] in numbered)
   last = len(numbered) - 1

@@ -1,41 +1,49 @@
-"""Sequences, compressed by worker processes, in one file a subject.
+"""Sequences, read and compressed by worker processes, one file a subject.
 
-What is finished stays finished: a file appears by renaming once it is whole,
-so a preparation that was killed goes on with the subjects that are missing.
+A file appears by renaming once it is complete. A preparation that was killed
+therefore continues with the subjects that are missing.
 """
 
 import functools
 import json
-import os
 import pathlib
 import zlib
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 
 from selfgait_jax.data import sequences, stored
-from selfgait_jax.data.prepare import worker_pool
+from selfgait_jax.data.prepare import sources, worker_pool
+from selfgait_jax.machine import files
+
+_VERSION = 2  # of the staged files
 
 
-def stage(source, subjects, folder: pathlib.Path, workers: int, report):
+def stage(
+  source: sources.Source,
+  subjects: list[str],
+  folder: pathlib.Path,
+  workers: int,
+  report: Callable[[str], None],
+) -> list[dict]:
   """Stages every subject that is not staged yet.
 
   Args:
-    source: reads a subject; a picklable object with the methods `stamp` and
-      `sequences` of `trees.TreeSource`.
+    source: reads a subject.
     subjects: their names.
-    folder: receives SUBJECT.npz.
-    workers: processes.
+    folder: receives SUBJECT.npz; staged files of other subjects are deleted.
+    workers: number of processes.
     report: called with lines of progress.
 
   Returns:
-    One dictionary a subject with `subject`, `frames` (lengths by
-    'condition/view'), `dropped` (masks left out) and `refused` ([file,
-    reason] each), sorted by subject.
+    A dictionary for each subject, sorted by subject: `subject`; `frames`
+    (lengths by 'condition/view'); `too_small` (masks left out); `refused`
+    ([file, reason] each); `remarks` ([sequence, sentence] each).
   """
   folder.mkdir(parents=True, exist_ok=True)
   known = set(subjects)
-  for path in folder.iterdir():  # of another tree, or half written
+  for path in (*folder.glob('*.npz'), *folder.glob('*.partial')):
     if path.suffix != '.npz' or path.stem not in known:
       path.unlink()
   work = functools.partial(_stage_subject, source, folder)
@@ -44,7 +52,7 @@ def stage(source, subjects, folder: pathlib.Path, workers: int, report):
   return sorted(done, key=lambda notes: notes['subject'])
 
 
-def read(folder: pathlib.Path):
+def read(folder: pathlib.Path) -> Iterator[stored.Record]:
   """Yields the staged records of all subjects, sorted."""
   for path in sorted(folder.glob('*.npz')):
     with np.load(path) as staged:
@@ -60,21 +68,19 @@ def read(folder: pathlib.Path):
 
 def _stage_subject(source, folder, subject):
   """Runs in a worker: reads, compresses and writes one subject."""
-  cv2.setNumThreads(1)  # the processes are the parallelism
+  cv2.setNumThreads(1)  # the subjects are read in parallel already
   path = folder / f'{subject}.npz'
-  stamp = source.stamp(subject)
+  stamp = f'{_VERSION} {source.stamp(subject)}'
   notes = _finished(path, stamp)
   if notes is None:
     notes, blob = _compress(source, subject)
-    partial = path.with_suffix('.partial')
-    with open(partial, 'wb') as file:
+    with files.whole(path) as partial, open(partial, 'wb') as file:
       np.savez(
         file,
         stamp=stamp,
         notes=json.dumps(notes),
         blob=np.frombuffer(blob, np.uint8),
       )
-    os.replace(partial, path)
   rows = notes.pop('rows')
   notes['frames'] = {
     f'{row["condition"]}/{row["view"]}': row['num_frames'] for row in rows
@@ -93,19 +99,23 @@ def _finished(path, stamp):
 
 
 def _compress(source, subject):
-  rows, blobs, refused, dropped = [], [], [], 0
-  for condition, view, frames, left_out, names in source.sequences(subject):
-    refused.extend(names)
-    dropped += left_out
-    if frames is None:
+  """Notes about a subject and its compressed frames end to end."""
+  rows, blobs, refused, remarks, too_small = [], [], [], [], 0
+  for sequence in source.sequences(subject):
+    condition, view = sequence.condition, sequence.view
+    refused.extend(sequence.refused)
+    too_small += sequence.too_small
+    name = f'{subject}/{condition}/{view}'
+    remarks.extend((name, remark) for remark in sequence.remarks)
+    if sequence.frames is None:
       continue
-    blobs.append(zlib.compress(frames))
+    blobs.append(zlib.compress(sequence.frames))
     rows.append(
       {
         'condition': condition,
         'view': view,
-        'num_frames': len(frames),
-        'fingerprint': sequences.pixel_fingerprint(frames),
+        'num_frames': len(sequence.frames),
+        'fingerprint': sequences.pixel_fingerprint(sequence.frames),
         'size': len(blobs[-1]),
       }
     )
@@ -113,6 +123,7 @@ def _compress(source, subject):
     'subject': subject,
     'rows': rows,
     'refused': refused,
-    'dropped': dropped,
+    'remarks': remarks,
+    'too_small': too_small,
   }
   return notes, b''.join(blobs)

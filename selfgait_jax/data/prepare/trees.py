@@ -1,28 +1,40 @@
-"""Folders of PNG files or OpenGait pickles, one sequence at a time."""
+"""Reads folders of PNG files or OpenGait pickles, one sequence at a time."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 import re
+from collections.abc import Iterator
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets
-from selfgait_jax.data.prepare import layouts, pickles, silhouettes
+from selfgait_jax.data.prepare import (
+  alignment,
+  layouts,
+  pickles,
+  png,
+  silhouettes,
+  sources,
+)
+from selfgait_jax.data.prepare.reading import Refused, limits
 
 _SUFFIXES = {'png': '.png', 'pickle': '.pkl'}
+# Of OpenGait's Gait3D-merged-pkl, where body models lie beside them.
+_MERGED_PREFIX = 'sils-'
 
 
 @dataclasses.dataclass(frozen=True)
 class TreeSource:
-  """A tree on disk and how to read it; travels to the worker processes.
+  """A tree on disk and how to read it; it is pickled for the workers.
 
   Attributes:
-    facts: of the data set the tree should hold.
-    root: its folder.
+    facts: about the data set that the tree should hold.
+    root: the folder of the tree.
     format: 'png' or 'pickle'.
     aligned: whether PNG frames are 64 x 64 already.
-    layout: of its folders, see `layouts`.
+    layout: of the folders, see `layouts`.
   """
 
   facts: datasets.Facts
@@ -33,11 +45,11 @@ class TreeSource:
 
   @property
   def home(self) -> str:
-    """Where the prepared data set lives in the TFDS data directory."""
+    """Folder of the prepared data set in the TFDS data directory."""
     return self.facts.name
 
   def describe(self) -> dict:
-    """What a prepared data set is remembered by."""
+    """Identifies the prepared data: where they come from and how."""
     return {
       'input': str(self.root),
       'format': self.format,
@@ -46,60 +58,89 @@ class TreeSource:
 
   def subjects(self) -> list[str]:
     """Names of the subjects found, sorted."""
-    return layouts.subjects(self.root, self.layout)
+    return [name for name in self._folders() if self._knows(name)]
+
+  def strangers(self) -> list[tuple[str, str]]:
+    """(folder, reason) of the folders that are no subject of the data set."""
+    reason = f'no subject of {self.facts.title}'
+    return [(name, reason) for name in self._folders() if not self._knows(name)]
 
   def stamp(self, subject: str) -> str:
     """Changes when a file of the subject or the way of reading changes."""
     digest = hashlib.sha256(repr(self.describe()).encode())
     for _, _, folder in self._sequence_folders(subject):
       for path in self._files(folder):
-        state = path.lstat()
         digest.update(os.fsencode(path))
-        digest.update(f':{state.st_size}:{state.st_mtime_ns};'.encode())
+        with contextlib.suppress(OSError):  # it has gone
+          state = path.lstat()
+          digest.update(f':{state.st_size}:{state.st_mtime_ns};'.encode())
     return digest.hexdigest()
 
-  def sequences(self, subject: str):
-    """Reads one subject.
-
-    Yields:
-      (condition, view, frames uint8 [T, 64, 64] or None, number of masks left
-      out as too small, list of (file, reason) refused).
-    """
-    if not datasets.is_among(subject, self.facts.subjects):
-      reason = f'no subject of {self.facts.title}'
-      yield '', '', None, 0, [(subject, reason)]
-      return
+  def sequences(self, subject: str) -> Iterator[sources.Sequence]:
+    """Reads one subject; a bad file never ends it."""
+    places = {}
     for condition, view, folder in self._sequence_folders(subject):
-      frames, dropped, refused = None, 0, []
+      first = places.setdefault((condition, view), folder)
+      sequence = sources.Sequence(condition, view)
       files = self._files(folder)
       try:
-        if not datasets.is_among(condition, self.facts.conditions):
-          raise silhouettes.Refused(f'no condition of {self.facts.title}')
-        if not datasets.is_among(view, self.facts.views):
-          raise silhouettes.Refused(f'no view of {self.facts.title}')
-        frames, dropped, refused = self._read(files)
-      except (silhouettes.Refused, OSError) as error:
-        refused = [(files[0] if len(files) == 1 else folder, str(error))]
-      names = [(self._relative(path), reason) for path, reason in refused]
-      yield condition, view, frames, dropped, names
+        self._check_names(condition, view)
+        if first != folder:
+          raise Refused(f'the same sequence as {self._relative(first)}')
+        with limits():
+          read = self._read(files)
+        sequence.frames, sequence.too_small = read.frames, read.too_small
+        sequence.remarks, refused = read.remarks, read.refused
+      except Exception as error:
+        reason = str(error)
+        if not isinstance(error, (Refused, OSError)):
+          reason = f'{type(error).__name__}: {error}'
+        refused = [(files[0] if len(files) == 1 else folder, reason)]
+      sequence.refused = [
+        (self._relative(path), errors.printable(reason))
+        for path, reason in refused
+      ]
+      yield sequence
 
   def _read(self, files):
     if not files:
-      raise silhouettes.Refused(
+      raise Refused(
         f'a sequence without frames (no {_SUFFIXES[self.format]} file)'
       )
     if self.format == 'png':
       return silhouettes.from_pngs(files, self.aligned)
+    array = pickles.read_array(self._with_silhouettes(files))
+    return silhouettes.from_array(array)
+
+  def _with_silhouettes(self, files):
+    """The pickle, among those of one folder, that holds the silhouettes."""
+    merged = [path for path in files if path.name.startswith(_MERGED_PREFIX)]
+    if len(merged) == 1:
+      return merged[0]
     place = self.facts.pickle if len(files) > 1 else 0
     if place is None or place >= len(files):
       wanted = 'one' if place is None else f'one or at least {place + 1}'
-      raise silhouettes.Refused(f'{len(files)} pickles, expected {wanted}')
-    return silhouettes.from_array(pickles.read_array(files[place])), 0, []
+      raise Refused(f'{len(files)} pickles, expected {wanted}')
+    return files[place]
+
+  def _check_names(self, condition, view):
+    for name, known, level in (
+      (condition, self.facts.conditions, 'condition'),
+      (view, self.facts.views, 'view'),
+    ):
+      if not name.isprintable():
+        raise Refused(f'a {level} that is not printable UTF-8 text')
+      if not datasets.is_among(name, known):
+        raise Refused(f'no {level} of {self.facts.title}')
+
+  def _knows(self, subject):
+    return datasets.is_among(subject, self.facts.subjects)
+
+  def _folders(self):
+    return layouts.subjects(self.root, self.layout)
 
   def _sequence_folders(self, subject):
     """(condition, view, folder) of every sequence of a subject, sorted."""
-    if not datasets.is_among(subject, self.facts.subjects):
-      return []
     return layouts.sequences(self.root, self.layout, self.facts, subject)
 
   def _files(self, folder):
@@ -107,7 +148,7 @@ class TreeSource:
       path
       for path in layouts.entries(folder)
       if path.suffix.lower() == _SUFFIXES[self.format]
-      and path.name != 'gei.png'  # an average that some copies carry
+      and path.name != 'gei.png'  # an average frame, found in some copies
       and not path.name.startswith('.')
     )
 
@@ -123,8 +164,14 @@ def open_tree(
 ) -> TreeSource:
   """Recognises the layout and the format of a tree.
 
+  Args:
+    facts: about the data set that the tree should hold.
+    root: folder of the tree.
+    format: 'png', 'pickle', or 'auto' for the one that is found first.
+    aligned: whether PNG frames are 64 x 64 already.
+
   Raises:
-    errors.UserError: the folder is missing, empty or laid out otherwise.
+    errors.UserError: the folder is missing, empty or of another layout.
   """
   root = pathlib.Path(root).expanduser().resolve()
   if not root.is_dir():
@@ -157,10 +204,11 @@ def open_tree(
 
 def _check_is_raw(path):
   try:
-    shape = silhouettes.read_png(path).shape
-  except (silhouettes.Refused, OSError):
-    return  # reported by name when its turn comes
-  if shape[0] == silhouettes.SIZE and shape[1] <= silhouettes.SIZE:
+    with limits():
+      shape = png.read(path)[0].shape
+  except (Refused, OSError):
+    return  # preparation will report it by name
+  if shape[0] == alignment.SIZE and shape[1] <= alignment.SIZE:
     raise errors.UserError(
       f'expected raw masks, found frames of {shape[0]} x {shape[1]} pixels'
       f' ({path}); add --aligned if they are aligned already'
@@ -174,7 +222,8 @@ def _wrong_layout(source, wanted):
   if not entries:
     found = 'an empty folder'
   else:
-    found = ', '.join(entries[:4]) + (', ...' if len(entries) > 4 else '')
+    names = [errors.printable(name, 50) for name in entries[:4]]
+    found = ', '.join(names) + (', ...' if len(entries) > 4 else '')
   hint = (
     'unpack the archives first'
     if any(re.search(r'\.(tar|tgz|zip|gz|7z)\b', name) for name in entries)

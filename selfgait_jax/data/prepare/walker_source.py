@@ -1,23 +1,27 @@
-"""The synthetic walkers as a source of sequences to prepare."""
+"""The synthetic walkers as a source of sequences for preparation."""
 
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Iterator
+from typing import ClassVar
 
-from selfgait_jax.data import datasets
+from selfgait_jax.data import datasets, draws
+from selfgait_jax.data.prepare import sources
 from selfgait_jax.data.walkers import walkers
 
 
 @dataclasses.dataclass(frozen=True)
 class WalkerSource:
-  """Renders where `trees.TreeSource` reads files.
+  """Renders sequences; has the methods of `trees.TreeSource`.
 
   Attributes:
-    num_subjects: named '001' and so on.
+    num_subjects: their names are '001', '002' and so on.
     frames: of each sequence.
-    seed: of everything drawn.
+    seed: of all random draws.
   """
 
+  root: ClassVar[None] = None  # reads no files
   num_subjects: int
   frames: int
   seed: int
@@ -33,13 +37,14 @@ class WalkerSource:
 
   @property
   def home(self) -> str:
-    """Where the prepared data set lives in the TFDS data directory."""
+    """Folder of the prepared data set in the TFDS data directory."""
     return f'{self.facts.name}/{self.config}'
 
   def describe(self) -> dict:
-    """What a prepared data set is remembered by, the renderer included."""
+    """Identifies the prepared data: the settings and the renderer's code."""
     code = hashlib.sha256()
-    for path in sorted(pathlib.Path(walkers.__file__).parent.glob('*.py')):
+    folder = pathlib.Path(walkers.__file__).parent
+    for path in (pathlib.Path(draws.__file__), *sorted(folder.glob('*.py'))):
       code.update(path.read_bytes())
     return {**dataclasses.asdict(self), 'renderer': code.hexdigest()[:16]}
 
@@ -49,9 +54,12 @@ class WalkerSource:
   def stamp(self, subject: str) -> str:
     return f'{subject} {self.describe()}'
 
-  def sequences(self, subject: str):
-    """Yields as `trees.TreeSource.sequences`; nothing is ever refused."""
+  def strangers(self) -> list[tuple[str, str]]:
+    return []
+
+  def sequences(self, subject: str) -> Iterator[sources.Sequence]:
+    """Yields as `trees.TreeSource.sequences` does; refuses nothing."""
     for condition in self.facts.conditions:
       walk = walkers.render_walk(subject, condition, self.frames, self.seed)
       for view, frames in zip(walkers.VIEWS, walk, strict=True):
-        yield condition, view, frames, 0, []
+        yield sources.Sequence(condition, view, frames)

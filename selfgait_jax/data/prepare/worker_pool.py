@@ -1,8 +1,8 @@
-"""Worker processes that outlive no parent, and progress with an ETA."""
+"""Worker processes that end with their parent, and progress with an ETA."""
 
 import concurrent.futures
 import contextlib
-import datetime
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -10,25 +10,32 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from selfgait_jax import errors
+from selfgait_jax.data.prepare import reading
+from selfgait_jax.machine import progress
 
-_REPORT_EVERY = 2.0  # seconds
-_PARENT_SECONDS = 2.0  # to end first
+_PARENT_SECONDS = 2.0  # that a worker leaves its parent to end first
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 _function = None  # of a worker
 
 
-def run(function, items, workers: int):
-  """Yields `function(item)` for every item, as they are finished.
+def run(function: Callable, items: Iterable, workers: int) -> Iterator[Any]:
+  """Yields `function(item)` for every item, in the order they are finished.
 
-  Workers are spawned: they import the module of `function` and nothing that
-  the parent loaded, neither JAX nor TensorFlow. They end when the parent ends,
-  however it ends. With one worker everything runs in this process.
+  Workers are spawned: they import the module of `function` and nothing else of
+  the parent, neither JAX nor TensorFlow. They end when the parent ends, however
+  it ends. With one worker everything runs in this process.
+
+  Raises:
+    errors.UserError: a worker was killed.
   """
   if workers <= 1:
     yield from map(function, items)
     return
-  # Of the process that clears up semaphores, where the parent had no time to.
+  # Python's resource tracker warns when it cleans up after a killed parent.
   os.environ.setdefault('PYTHONWARNINGS', 'ignore:resource_tracker')
   pool = concurrent.futures.ProcessPoolExecutor(
     workers,
@@ -54,56 +61,59 @@ def run(function, items, workers: int):
   except concurrent.futures.process.BrokenProcessPool as error:
     raise errors.UserError(
       'expected all worker processes to live, found one killed, perhaps for'
-      ' want of memory; use fewer workers, and finished work is kept'
+      ' lack of memory; use fewer workers, and finished work is kept'
     ) from error
   finally:
     pool.shutdown(wait=True, cancel_futures=True)
 
 
-def track(items, total: int, unit: str, report, weigh=lambda item: 1):
+def track(
+  items: Iterable, total: int, unit: str, report: Callable[[str], None]
+) -> Iterator[Any]:
   """Passes items on and reports count, rate and remaining time.
 
   Args:
     items: any iterable.
-    total: the sum of `weigh` over all items.
+    total: how many there are.
     unit: what is counted, for example 'subjects'.
     report: called with a line of text every two seconds and at the end.
-    weigh: what one item counts.
   """
-  start = last = time.monotonic()
-  count = 0
+  counter = progress.Counter(total, unit)
   for item in items:
     yield item
-    count += weigh(item)
-    now = time.monotonic()
-    if now - last >= _REPORT_EVERY or count == total:
-      last = now
-      rate = count / max(now - start, 1e-6)
-      left = (total - count) / rate if rate else 0
-      eta = datetime.timedelta(seconds=round(left))
-      report(f'{count:,}/{total:,} {unit}, {rate:,.1f}/s, ETA {eta}')
+    line = counter.add()
+    if line:
+      report(line)
 
 
 def _start_worker(function):
-  """Takes the function, and ends with the parent, even by `kill -9`."""
+  """Keeps the function and sees to it that the worker ends with its parent."""
   global _function
   _function = function
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it
+  reading.limit_memory()
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
   signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
   signal.signal(signal.SIGTERM, _end_soon)
+  threading.Thread(target=_end_with_parent, daemon=True).start()
+  if sys.platform == 'linux':
+    # The thread above waits for as long as a computation holds Python's lock.
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != multiprocessing.parent_process().pid:
+      os._exit(1)  # it ended before that call
 
-  def watch():
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
-  threading.Thread(target=watch, daemon=True).start()
+def _end_with_parent():
+  multiprocessing.parent_process().join()
+  os._exit(1)
 
 
 def _end_soon(*_):
-  """By SIGTERM: what is sent to all, the parent answers first, with its words.
+  """Answers SIGTERM after a pause, so that the parent can speak first.
 
-  It cannot be ignored: when a worker was killed, which may have held a lock,
-  the pool ends the others by it, and waits for them.
+  A SIGTERM to the whole group reaches the parent as well, which says why it
+  ends. Workers must not ignore the signal: after one of them was killed, the
+  pool sends it to the others and waits for them.
   """
   time.sleep(_PARENT_SECONDS)
   os._exit(1)
@@ -115,9 +125,9 @@ def _call(item):
 
 @contextlib.contextmanager
 def _main_module_hidden():
-  """Keeps spawned workers from importing the parent's main script again.
+  """Keeps spawned workers from importing the parent's main script.
 
-  They would import all that it imports, JAX and TensorFlow included.
+  They would import everything that it imports, JAX and TensorFlow included.
   """
   main = sys.modules['__main__']
   sys.modules['__main__'] = types.ModuleType('__main__')
@@ -129,9 +139,9 @@ def _main_module_hidden():
 
 @contextlib.contextmanager
 def _ctrl_c_kept_back():
-  """Workers are spawned with SIGINT blocked, until they ignore it.
+  """Blocks SIGINT in workers until they ignore it.
 
-  Of a Ctrl-C while they start they would show a traceback.
+  A Ctrl-C while they start would otherwise show their traceback.
   """
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:

@@ -1,19 +1,13 @@
 """Synthetic walkers: silhouette sequences in the layout of CASIA-B.
 
-Articulated 3-D bodies seen by 11 cameras. Everything is a function of the seed,
+Articulated 3-D bodies seen by 11 cameras. A sequence is a function of the seed,
 the subject, the condition, the view and the number of frames.
 """
 
-import zlib
-
 import numpy as np
 
-from selfgait_jax.data.walkers import (
-  rasterise,
-  walker_bodies,
-  walker_clothes,
-  walker_traits,
-)
+from selfgait_jax.data import draws
+from selfgait_jax.data.walkers import bodies, clothes, rasterise, traits
 
 VIEWS = tuple(f'{degrees:03d}' for degrees in range(0, 181, 18))
 CONDITIONS = tuple(f'nm-{i:02d}' for i in range(1, 7)) + (
@@ -24,7 +18,7 @@ CONDITIONS = tuple(f'nm-{i:02d}' for i in range(1, 7)) + (
 )
 DISTANCE = 2.9  # of the cameras, in statures (about 5 m)
 HEIGHT = 1.0  # of the cameras above the ground, in statures
-LOST = -9  # scale of a lost part's radius: not drawn, and no extent of the body
+LOST = -9  # factor of a lost part's radius; below 0 the part is not drawn
 
 
 def render_sequence(
@@ -39,9 +33,9 @@ def render_walk(
 ) -> np.ndarray:
   """All views of one walk, uint8 [11, frames, 64, 64] of 0 and 255.
 
-  The views see the same motion at the same time; the segmentation noise is of
-  each view alone. Aligned as CASIA-B is: the body is 64 rows high, and half of
-  its mass is passed in column 32.
+  All views see the same motion at the same time; each has its own segmentation
+  noise. Frames are aligned as those of CASIA-B: the body is 64 rows high, and
+  the cumulative mass of the columns passes one half in column 32.
   """
   return _render(subject, condition, VIEWS, frames, seed)
 
@@ -49,14 +43,14 @@ def render_walk(
 def _render(subject, condition, views, frames, seed):
   own_rng = _rng(seed, subject)
   walk_rng = _rng(seed, subject, condition)
-  traits = walker_traits.draw_traits(own_rng, walk_rng)
-  harmonics = walker_traits.draw_harmonics(own_rng)
-  clothes = walker_clothes.draw_clothes(condition, walk_rng)
-  phase = _draw_phase(traits, frames, walk_rng)
+  shape = traits.draw_traits(own_rng, walk_rng)
+  harmonics = traits.draw_harmonics(own_rng)
+  worn = clothes.draw_clothes(condition, walk_rng)
+  phase = _draw_phase(shape['cadence'], frames, walk_rng)
   heading = walk_rng.normal(0, 2)
-  start, end, *radii = walker_bodies.body(traits, harmonics, phase, clothes)
+  start, end, *radii = bodies.body(shape, harmonics, phase, worn)
 
-  # Standing on the ground: the lowest point of each frame is at height 0.
+  # Put the walker on the ground: the lowest point of a frame has height 0.
   below = np.minimum(start[..., 2] - radii[0], end[..., 2] - radii[1])
   ground = below.min(1)[:, None]  # [T, 1]
   discs = [
@@ -74,13 +68,12 @@ def _render(subject, condition, views, frames, seed):
 
 
 def _rng(seed, *names):
-  keys = [zlib.crc32(name.encode()) for name in names]
-  return np.random.default_rng([seed, len(names), *keys])
+  return draws.generator(seed, len(names), *names)
 
 
-def _draw_phase(traits, frames, rng):
-  """Cycles at each frame: any start, the subject's cadence, a little uneven."""
-  step = traits['cadence'] / walker_traits.FRAMES_A_CYCLE
+def _draw_phase(cadence, frames, rng):
+  """Cycles at each frame: random start, the given cadence, slightly uneven."""
+  step = cadence / traits.FRAMES_A_CYCLE
   uneven = rng.normal(0, 0.03, frames)
   return rng.uniform() + np.cumsum(step * (1 + uneven))
 
@@ -88,7 +81,7 @@ def _draw_phase(traits, frames, rng):
 def _project(points, ground, radius, views, heading):
   """(u, v, radius), float32 [V * T, C], as tangents of the viewing angle.
 
-  The camera of view 000 is ahead of the walker, that of 090 on his left.
+  The camera of view 000 is ahead of the walker, that of view 090 to the left.
   """
   azimuth = np.deg2rad([int(view) + heading for view in views])
   c, s = (
@@ -101,7 +94,11 @@ def _project(points, ground, radius, views, heading):
 
 
 def _draw_noise(rng, frames, capsules):
-  """What segmentation does to one sequence; every array has T rows."""
+  """Segmentation errors of one sequence, as arrays with T rows.
+
+  A radius that varies slowly, a part that is lost for some frames, a body cut
+  at its edge, three wandering holes, and a ragged outline.
+  """
   thickness = (
     1 + 0.02 * rng.standard_normal() + _slow(0.05, rng, (frames, capsules))
   )
@@ -126,14 +123,14 @@ def _draw_noise(rng, frames, capsules):
 
 
 def _slow(deviation, rng, shape):
-  """Noise that changes over a few frames."""
+  """Gaussian noise, a moving average over five frames."""
   white = rng.standard_normal((shape[0] + 4, *shape[1:]))
   total = sum(white[i : i + shape[0]] for i in range(5))
   return deviation * total / np.sqrt(5)
 
 
 def _run(rng, frames, probability):
-  """bool [T], true in one run of frames, or nowhere."""
+  """bool [T]: true in one run of 3 to 12 frames with this probability."""
   hit = rng.uniform() < probability
   first, length = rng.integers(frames), rng.integers(3, 13)
   at = np.arange(frames)
@@ -141,7 +138,7 @@ def _run(rng, frames, probability):
 
 
 def _silhouettes(start, end, noise):
-  """Draws at the scale at which the body is 64 rows high."""
+  """Draws the bodies, uint64 [V * T, 64], scaled to a height of 64 rows."""
   start[2], end[2] = (d[2] * noise['thickness'] for d in (start, end))
   discs = (start, end)
   top = np.minimum(*(d[1] - d[2] for d in discs)).min(1, keepdims=True)

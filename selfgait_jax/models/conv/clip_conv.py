@@ -1,4 +1,4 @@
-"""Convolution over rows, columns and frames, blind to what is no frame."""
+"""Convolution over rows, columns and frames that ignores padded frames."""
 
 import flax.linen as nn
 import jax
@@ -9,18 +9,17 @@ from selfgait_jax.models.conv.frame_conv import convolve
 
 
 class ClipConv(nn.Module):
-  """3 x K x K convolution without bias, Xavier uniform.
+  """3 x K x K convolution without bias; Xavier uniform initial values.
 
-  Frames outside the mask act exactly like the zeros that pad either end.
+  Frames outside the mask act like the zeros that pad both ends in time.
 
-  A sum of three frame convolutions, one a neighbour: on CPU half the time of
-  XLA's 3D convolution at 1 to 128 channels, forwards and with gradients, 0.85
-  of it at 512, in bfloat16 likewise. Where K is 1 and the platform no CPU, it
-  is one 2D convolution.
+  Computed as a sum of three frame convolutions, one for each neighbouring
+  frame, because XLA's 3D convolution is slower on CPU. With K = 1 it is one 2D
+  convolution on other platforms.
 
   Attributes:
-    features: channels that come out.
-    size: K, of the kernel along rows and columns.
+    features: output channels, D.
+    size: K, the kernel's size along rows and columns.
     dtype: of the compute; the kernel is float32.
     strides: along rows and columns.
   """
@@ -35,7 +34,7 @@ class ClipConv(nn.Module):
     """[B, T, ..., H, W, C], bool [B, T] or None -> [B, T, ..., H', W', D]."""
     shape = (3, self.size, self.size, x.shape[-1], self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
-    x = layers.blank(x, mask).astype(self.dtype)
+    x = layers.fill_padding(x, mask).astype(self.dtype)
     kernel = kernel.astype(self.dtype)
     if self.size == self.strides == 1:
       return _along_frames(x, kernel)
@@ -46,9 +45,8 @@ class ClipConv(nn.Module):
 def _along_frames(x, kernel):
   """[B, T, ..., C], [3, 1, 1, C, D] -> [B, T, ..., D].
 
-  In three taps a DeepGaitV2 step is faster on CPU (1.10 times the speed of
-  PyTorch's, not 0.94). In one convolution it has 16 % less memory traffic on a
-  GPU, by XLA's plan (`scripts/benchmark.py compile`), and sums in float32.
+  Three products of matrices are faster on CPU. One convolution needs less
+  memory traffic on a GPU, and sums half precision in float32.
   """
   return jax.lax.platform_dependent(x, kernel, cpu=_in_taps, default=_in_one)
 
@@ -68,14 +66,13 @@ _along_frames.defvjp(_forward, _backward)
 
 
 def _in_taps(x, kernel, strides=1):
-  # What is shifted is the output: three shifted inputs would be kept for the
-  # gradient of the kernel.
+  # Shifts the outputs, because the gradient would keep three shifted inputs.
   before, same, after = (convolve(x, tap, strides) for tap in kernel)
   return same + _moved(before, 1) + _moved(after, -1)
 
 
 def _in_one(x, kernel):
-  """Frames are the rows of an image, all places of a frame its columns."""
+  """A 2D convolution: frames become rows, the pixels of a frame columns."""
   y = jax.lax.conv_general_dilated(
     x.reshape(*x.shape[:2], -1, x.shape[-1]),
     kernel[:, 0],
@@ -87,7 +84,7 @@ def _in_one(x, kernel):
 
 
 def _moved(x, frames):
-  """x [B, T, ...] later by `frames` (1 or -1), zeros where nothing comes."""
+  """x [B, T, ...] shifted by `frames` (1 or -1) in time, filled with zeros."""
   kept = x[:, :-1] if frames > 0 else x[:, 1:]
   ends = (1, 0) if frames > 0 else (0, 1)
   return jnp.pad(kept, ((0, 0), ends) + ((0, 0),) * (x.ndim - 2))

@@ -1,4 +1,7 @@
-"""A convolution over rows and columns that is fast on CPU too."""
+"""Convolution over rows and columns with a gradient that is fast on CPU.
+
+Other platforms use XLA's own convolution and gradient.
+"""
 
 import functools
 
@@ -8,14 +11,15 @@ import jax.numpy as jnp
 
 from selfgait_jax.models.conv import winograd
 
-WIDE = 256  # channels on either side, from which Winograd's form pays on CPU
+# With fewer input or output channels Winograd's form is not faster on CPU.
+WIDE = 256
 
 
 class FrameConv(nn.Module):
-  """K x K convolution without bias, Xavier uniform.
+  """K x K convolution without bias; Xavier uniform initial values.
 
   Attributes:
-    features: channels that come out.
+    features: output channels, D.
     size: K.
     dtype: of the compute; the kernel is float32.
     strides: along rows and columns.
@@ -38,15 +42,15 @@ class FrameConv(nn.Module):
 
 
 def convolve(x: jax.Array, kernel: jax.Array, strides: int = 1) -> jax.Array:
-  """[..., H, W, C], [K, K, C, D] -> [..., H', W', D].
+  """Convolution of maps [..., H, W, C] and [K, K, C, D] -> [..., H', W', D].
 
-  Padded by half the kernel's size on either side at any stride, as in PyTorch
-  ('SAME' would pad a strided one on the far side only).
+  Pads both sides by half the kernel's size at any stride, like PyTorch. XLA's
+  'SAME' would pad a strided convolution at the end only.
   """
   if kernel.shape[:2] == (1, 1):
     x, strides = x[..., ::strides, ::strides, :], 1
   frames = x.reshape(-1, *x.shape[-3:])
-  # Of one channel XLA's own gradient is as fast or faster.
+  # For one channel XLA's own gradient is as fast or faster.
   frames = (_plain if x.shape[-1] == 1 else _tuned)(frames, kernel, strides)
   return frames.reshape(*x.shape[:-3], *frames.shape[1:])
 
@@ -64,7 +68,7 @@ def _plain(x, kernel, strides):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _tuned(x, kernel, strides):
-  """`_plain`, in other ways on CPU: most of all the gradient of the kernel."""
+  """`_plain`, with faster forms on CPU, mainly of the kernel's gradient."""
   plain = functools.partial(_plain, strides=strides)
   on_cpu = winograd.convolve if _is_wide(x, kernel, strides) else plain
   return jax.lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
@@ -85,7 +89,7 @@ def _backward(strides, residuals, slope):
   if _is_wide(x, kernel, strides):
     of_x_on_cpu = lambda slope, x, kernel: winograd.map_gradient(slope, kernel)
     of_kernel_on_cpu = lambda slope, x, kernel: winograd.kernel_gradient(
-      x, slope, _groups(len(x))
+      x, slope, _groups(x.shape[0])
     )
   else:
     of_x_on_cpu = of_x
@@ -103,27 +107,25 @@ _tuned.defvjp(_forward, _backward)
 
 
 def _is_wide(x, kernel, strides):
-  """Whether Winograd's form is faster on CPU, and exact enough."""
+  """Whether Winograd's form is faster on CPU, and accurate enough."""
   return (
     strides == 1
     and kernel.shape[:2] == (3, 3)
     and min(kernel.shape[2:]) >= WIDE
-    and x.dtype.itemsize >= 4  # its sums cost too much of half precision
+    and x.dtype.itemsize >= 4  # its sums round too much in half precision
   )
 
 
 def _in_products(x, slope, size, strides):
-  """The gradient of the kernel: products of matrices, a few images at a time.
+  """The kernel's gradient: products of matrices, a few images at a time.
 
-  On two CPU devices of one core each, with 40 images a device, in half of the
-  time of XLA's convolution from 16 x 11 x 256 to 512, 512 to 512 and in those
-  with stride 2, in 0.75 of it at 64 x 44 x 64 and 32 x 22 x 128. That one
-  transposes both maps in memory first. A training step takes 0.73 of the time
-  (GaitBase and DeepGaitV2) to 0.84 (GaitGL, SelfGait).
+  XLA's convolution for this gradient transposes both maps in memory first.
+  Here the shifted columns of one or two images, which fit into the cache, are
+  multiplied with the slopes, and the products are summed over the images.
   """
   _, rows, columns, features = slope.shape
-  each = _together(slope)
-  # Each device sums over its own images, and the devices' sums meet once.
+  each = _images_at_once(slope)
+  # Each device sums over its own images; these sums are added once at the end.
   x, slope = _cut(x, each), _cut(slope, each)
   window = lambda start, length: slice(
     start, start + strides * (length - 1) + 1, strides
@@ -135,7 +137,7 @@ def _in_products(x, slope, size, strides):
     across = jnp.concatenate(
       [frames[:, :, :, window(i, columns)] for i in range(size)], -1
     )
-    # The smaller matrix comes first: it is the one that is transposed.
+    # The smaller matrix comes first because XLA transposes the first.
     products = [
       jnp.einsum(
         'gnhwd,gnhwc->gdc',
@@ -158,23 +160,24 @@ def _in_products(x, slope, size, strides):
 
 
 def _cut(images, each):
-  """[N, ...] -> [groups, N / groups / each, each, ...], a group a device."""
-  groups = _groups(len(images))
+  """[N, ...] -> [groups, steps, each, ...], with one group for each device."""
+  groups = _groups(images.shape[0])
   return images.reshape(groups, -1, each, *images.shape[1:])
 
 
-def _together(images):
-  """Images at a time: more do not stay in the cache."""
+def _images_at_once(images):
+  """How many images to process at a time: more would not stay in the cache."""
   count, rows, columns, _ = images.shape
   return 2 if rows * columns < 512 and count // _groups(count) % 2 == 0 else 1
 
 
 def _groups(count):
+  """In how many groups to sum: one for each device if they share equally."""
   devices = jax.device_count()
   return devices if count % devices == 0 else 1
 
 
 def _padded(images, size):
-  """[groups, N, H, W, C] with zeros around H and W."""
+  """Zeros around H and W of [groups, N, H, W, C]."""
   half = size // 2
   return jnp.pad(images, ((0, 0),) * 2 + ((half, half),) * 2 + ((0, 0),))

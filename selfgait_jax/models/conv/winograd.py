@@ -1,14 +1,10 @@
-"""Wide 3 x 3 convolutions with a quarter of the products, for CPU.
+"""Wide 3 x 3 convolutions with a quarter of the multiplications, for CPU.
 
-Winograd's form F(4 x 4, 3 x 3) after Lavin and Gray (arXiv:1509.09308): a tile
-of 4 x 4 of the result comes of 6 x 6 of the map, by 36 products instead of 144.
-Maps and kernels are transformed by sums over rows and columns, and what is left
-are 36 products of matrices.
-
-On two CPU devices of one core each (AMD EPYC with AVX-512), with 40 images of
-16 x 11 a device: in half of the time of a product of all patches with 256 to
-512 channels, in 0.6 to 0.7 for the gradient of the kernel; no gain at 128
-channels and less, where the transforms outweigh the products.
+Winograd's form F(4 x 4, 3 x 3) after Lavin and Gray (arXiv:1509.09308): each
+4 x 4 tile of the result is computed from 6 x 6 pixels of the map with 36
+multiplications instead of 144. Maps and kernels are transformed by weighted
+sums over rows and columns; 36 matrix products over the channels remain. With
+few channels the transforms cost more than the products save.
 """
 
 import jax
@@ -17,30 +13,30 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 TILE = 4
-# Polynomials are multiplied by their values here and at infinity. Of float32's
-# rounding these leave five times less than the usual 0, +-1, +-2 (largest error
-# over largest value 2e-6 and 1e-5, 256 channels; a plain convolution 3e-7).
+# A convolution is a product of polynomials, computed from their values at these
+# points and at infinity. These points round less than the usual 0, +-1, +-2.
 POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """[N, H, W, C], [3, 3, C, D] -> [N, H, W, D], padded by one."""
+  """Convolution, padded by one: [N, H, W, C], [3, 3, C, D] -> [N, H, W, D]."""
   return _convolve(x, _transform(OF_KERNEL, kernel), 'nhwc,cd->nhwd')
 
 
 def map_gradient(slope: jax.Array, kernel: jax.Array) -> jax.Array:
-  """The map's, [N, H, W, C], from that of the result, [N, H, W, D]."""
+  """Gradient of the map [N, H, W, C] from the result's [N, H, W, D]."""
   turned = [[kernel[2 - i, 2 - j] for j in range(3)] for i in range(3)]
   return _convolve(slope, _transform(OF_KERNEL, turned), 'nhwd,cd->nhwc')
 
 
 def kernel_gradient(x: jax.Array, slope: jax.Array, groups: int) -> jax.Array:
-  """The kernel's, [3, 3, C, D], from the map and the result's gradient.
+  """Gradient of the kernel, [3, 3, C, D].
 
   Args:
-    x: [N, H, W, C].
-    slope: [N, H, W, D].
-    groups: of images whose sums meet at the end: one a device.
+    x: the map, [N, H, W, C].
+    slope: gradient of the result, [N, H, W, D].
+    groups: number of groups of images that are summed separately at first; one
+      for each device.
   """
   matrix = lambda x: x.reshape(groups, -1, x.shape[-1])
   products = [
@@ -60,8 +56,8 @@ def _convolve(x, kernels, equation):
     [jnp.einsum(equation, *pair) for pair in zip(*row, strict=True)]
     for row in zip(_of_map(x), kernels, strict=True)
   ]
-  # Rows are put side by side in memory before columns are: XLA makes one slow
-  # loop of both at once (28 ms, not 9, for 512 channels).
+  # Rows and columns of the tiles are joined one after the other: both at once
+  # become one slow loop in XLA.
   down = [
     jnp.stack([_sum(weights, column) for weights in OF_TILE.T], 2)
     for column in zip(*products, strict=True)
@@ -72,7 +68,7 @@ def _convolve(x, kernels, equation):
 
 
 def _of_map(x):
-  """6 x 6 of [N, tiles down, tiles across, C]."""
+  """Transforms the map: 6 x 6 arrays [N, tiles down, tiles across, C]."""
   x = _padded(x, 1)
   window = lambda start, size: slice(start, start + size - 2, TILE)
   return _transform(
@@ -88,7 +84,7 @@ def _of_map(x):
 
 
 def _of_result(slope):
-  """6 x 6 of [N, tiles down, tiles across, D]."""
+  """Transforms the slope: 6 x 6 arrays [N, tiles down, tiles across, D]."""
   slope = _padded(slope, 0)
   return _transform(
     OF_TILE,
@@ -97,13 +93,13 @@ def _of_result(slope):
 
 
 def _padded(x, border):
-  """[N, H, W, C] -> whole tiles with a border of zeros."""
+  """Pads [N, H, W, C] with `border` zeros, and to whole tiles."""
   pads = [(border, border + -size % TILE) for size in x.shape[1:3]]
   return jnp.pad(x, ((0, 0), *pads, (0, 0)))
 
 
 def _transform(matrix, grid):
-  """A [m, n] times an n x n grid of arrays times A^T: an m x m grid."""
+  """A G A^T for a matrix A [m, n] and an n x n grid G of arrays."""
   size = matrix.shape[1]
   down = [
     [_sum(weights, [grid[i][j] for i in range(size)]) for j in range(size)]
@@ -113,7 +109,7 @@ def _transform(matrix, grid):
 
 
 def _sum(weights, arrays):
-  """Without the arrays of weight zero."""
+  """The weighted sum of arrays, skipping weights of zero."""
   terms = [
     float(weight) * array
     for weight, array in zip(weights, arrays, strict=True)
@@ -123,9 +119,10 @@ def _sum(weights, arrays):
 
 
 def _matrices():
-  """([6, 6] of a map, [6, 3] of a kernel, [6, 4] of a tile of the result).
+  """Transforms of the map [6, 6], the kernel [6, 3] and the result [6, 4].
 
-  By Toom and Cook: along an axis, result = tile^T ((map d) * (kernel g)).
+  After Toom and Cook: along one axis, of a map d and a kernel g, the result is
+  of_tile^T ((of_map d) * (of_kernel g)).
   """
   size = len(POINTS) + 1
   of_map = np.zeros((size, size))

@@ -17,7 +17,7 @@ import pytest
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, stored
-from selfgait_jax.data.prepare import preparation, trees
+from selfgait_jax.data.prepare import preparation, summaries, trees
 
 ROOT = pathlib.Path(__file__).parents[3]
 SCRIPT = str(ROOT / 'scripts' / 'prepare_silhouettes.py')
@@ -78,7 +78,7 @@ def test_pickles_arrive_in_the_data_set(tmp_path):
   assert json.loads((home / 'summary.json').read_text()) == summary
   assert {p.name for p in home.iterdir()} == {'1.0.0', 'summary.json', '.lock'}
   assert refused(tmp_path / 'out') == {}
-  words = '\n'.join(preparation.describe(summary))
+  words = '\n'.join(summaries.describe(summary))
   assert '13,640' in words and '005' in words
 
 
@@ -97,10 +97,13 @@ def test_raw_masks_are_aligned_and_aligned_ones_kept(tmp_path):
   found = read(tmp_path / 'out1')[key].astype(int)
   assert np.abs(found - golden['aligned']).max() <= 1
   assert summary['masks_left_out'] == 1
+  remark = ['001/nm-01/090', 'only 8 of 9 frames can be used']
+  assert summary['remarks'] == [remark] and summary['remarks_count'] == 1
+  assert ': '.join(remark) in summaries.describe(summary)
   assert_same(read(tmp_path / 'out2'), {key: golden['aligned']})
   with pytest.raises(errors.UserError, match='--aligned'):
     run(tmp_path / 'al', tmp_path / 'out3')
-  with pytest.raises(errors.UserError, match=r'expected \[T, 64, 64\]'):
+  with pytest.raises(errors.UserError, match='240 x 320 .* expected 64 x'):
     run(tmp_path / 'raw', tmp_path / 'out4', aligned=True)
 
 
@@ -319,6 +322,34 @@ def test_nothing_readable_and_occupied_places_end_with_a_sentence(tmp_path):
   with pytest.raises(errors.UserError, match="'thesis.tex'; change --output"):
     run(tmp_path / 'in', tmp_path / 'mine', overwrite='always')
   assert (tmp_path / 'mine/casia_b/thesis.tex').exists()
+
+
+def test_names_that_no_terminal_shows_are_escaped(tmp_path, capsys):
+  tree = tmp_path / 'in'
+  clip = fabricated.silhouettes(frames=12)
+  fabricated.write_pngs(tree / '001/nm-01/090', clip)
+  bad = b'\xff\xfe.png', b'x\x1b[2J\nerror: all fine.png', 251 * b'y' + b'.png'
+  for name in bad:
+    path = os.fsencode(tree / '001/nm-01/090') + b'/' + name
+    pathlib.Path(os.fsdecode(path)).write_bytes(b'')
+  (tree / (255 * 'z')).mkdir()
+  (tree / '001' / (255 * 'z') / '090').mkdir(parents=True)
+  status, said, _ = command(
+    capsys,
+    '--dataset=casiab',
+    f'--input={tree}',
+    f'--output={tmp_path / "out"}',
+    '--aligned',
+    '--workers=1',
+  )
+  assert status == 0
+  assert r'\udcff\udcfe.png: an empty file' in said
+  assert r'x\x1b[2J\nerror: all fine.png: an empty file' in said
+  assert 'only 12 of 15 frames' in said
+  assert max(map(len, said.splitlines())) <= 1000
+  assert 255 * 'z' in refused(tmp_path / 'out')  # in full, to be found again
+  key = ('001', 'nm-01', '090')
+  assert_same(read(tmp_path / 'out'), {key: clip})
 
 
 def test_the_command_ends_with_one_sentence_and_status_1(tmp_path, capsys):

@@ -1,62 +1,35 @@
-"""Reading: alignment as the originals, and no file that can do harm."""
+"""Sequences: which frames are used, and what is said of the others."""
 
-import os
-import pathlib
-import pickle
+import tracemalloc
 
+import cv2
 import fabricated
 import numpy as np
 import pytest
 
-from selfgait_jax.data.prepare import pickles, silhouettes
-
-GOLDEN = pathlib.Path(__file__).parents[2] / 'golden' / 'pretreatment.npz'
-
-
-def test_alignment_agrees_with_the_original():
-  golden = np.load(GOLDEN)
-  for raw, aligned in zip(golden['raw'], golden['aligned'], strict=True):
-    ours = silhouettes.align(raw).astype(int)
-    assert np.abs(ours - aligned).max() <= 1
+from selfgait_jax.data.prepare import alignment, silhouettes
+from selfgait_jax.data.prepare.reading import Refused
 
 
-def test_alignment_fills_the_height_and_centres_the_mass():
-  mask = np.zeros((240, 320), np.uint8)
-  mask[50:150, 300:318] = 255  # near the border
-  aligned = silhouettes.align(mask)
-  assert aligned.shape == (64, 64) and aligned.dtype == np.uint8
-  assert aligned[0].any() and aligned[-1].any()
-  mass = aligned.sum(0, dtype=int).cumsum()
-  assert mass[31] <= mass[-1] / 2 < mass[32]
-
-
-def test_a_mask_at_the_left_border_or_very_thin_is_kept():
-  mask = np.zeros((240, 320), np.uint8)
-  mask[:, :5] = 255  # the original drops frames that centre on column 0
-  assert silhouettes.align(mask)[:, 32].all()
-  assert silhouettes.align(mask[:, :1]).any()
-
-
-def test_small_masks_are_left_out_and_masks_of_ones_are_not():
-  mask = np.zeros((240, 320), np.uint8)
-  mask[100:106, 100:106] = 255  # sums to 9,180
-  assert silhouettes.align(mask) is None
-  mask[50:150, 100:140] = 255
-  ones = silhouettes.align((mask > 0).astype(np.uint8))
-  np.testing.assert_array_equal(ones, silhouettes.align(mask))
+def person(height=120, width=90, left=30):
+  """A raw mask, uint8 [H, W]; the head is narrower than the body."""
+  mask = np.zeros((height, width), np.uint8)
+  mask[4:-4, left : left + 30] = 255
+  mask[4:24, left : left + 10] = 0
+  return mask
 
 
 @pytest.mark.parametrize('dtype', [bool, np.float32, np.float64, np.uint8])
 def test_masks_become_grey_values(dtype):
   white = fabricated.silhouettes() > 127
-  read = silhouettes.from_array(white.astype(dtype))
+  read = silhouettes.from_array(white.astype(dtype)).frames
   assert read.dtype == np.uint8
   np.testing.assert_array_equal(read, white * np.uint8(255))
 
 
 def test_cut_sequences_get_their_margins_back():
   clip = fabricated.silhouettes(width=44)
-  read = silhouettes.from_array(clip)
+  read = silhouettes.from_array(clip).frames
   assert read.shape == (3, 64, 64)
   np.testing.assert_array_equal(read[:, :, 10:54], clip)
   assert not read[:, :, :10].any() and not read[:, :, 54:].any()
@@ -75,90 +48,8 @@ def test_cut_sequences_get_their_margins_back():
   ],
 )
 def test_arrays_that_are_no_silhouettes(array, reason):
-  with pytest.raises(silhouettes.Refused, match=reason):
+  with pytest.raises(Refused, match=reason):
     silhouettes.from_array(array)
-
-
-@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize('dtype', [np.uint8, bool, '<f4', '>f8'])
-def test_pickled_arrays_are_read_in_every_protocol(tmp_path, protocol, dtype):
-  array = np.asfortranarray(fabricated.silhouettes().astype(dtype))
-  for written in (array, np.ascontiguousarray(array)):
-    path = fabricated.write_pickle(tmp_path, written, protocol=protocol)
-    np.testing.assert_array_equal(pickles.read_array(path), array)
-
-
-def test_both_names_of_the_numpy_module_are_known(tmp_path):
-  content = pickle.dumps(fabricated.silhouettes(), protocol=2)
-  old, new = b'numpy.core.multiarray', b'numpy._core.multiarray'
-  for module in (old, new):
-    path = tmp_path / 'a.pkl'
-    path.write_bytes(content.replace(new, old).replace(old, module))
-    assert pickles.read_array(path).shape == (3, 64, 64)
-
-
-class _Runs:
-  """Pickles to a call of anything."""
-
-  def __init__(self, function, *arguments):
-    self.call = function, arguments
-
-  def __reduce__(self):
-    return self.call
-
-
-def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path):
-  trace = tmp_path / 'trace'
-  for call in (
-    _Runs(os.system, f'touch {trace}'),
-    _Runs(eval, f'open({str(trace)!r}, "w")'),
-    [fabricated.silhouettes(), _Runs(os.mkdir, str(trace))],
-    _Runs(np.load, str(trace)),
-  ):
-    for protocol in (0, 2, 4):
-      path = fabricated.write_pickle(tmp_path / 'x', call, protocol=protocol)
-      with pytest.raises(silhouettes.Refused, match='only arrays are allowed'):
-        pickles.read_array(path)
-  assert not trace.exists()
-
-
-@pytest.mark.parametrize(
-  ('content', 'reason'),
-  [
-    (b'', 'empty file'),
-    (b'hello', 'not a complete pickle'),
-    (pickle.dumps(fabricated.silhouettes())[:-500], 'not a complete pickle'),
-    (pickle.dumps([1, 2]), 'holds a list'),
-    (pickle.dumps(np.array([{}, None])), 'type O8'),
-    (pickle.dumps(np.zeros(3, [('a', 'u1')])), 'type V1'),
-    (pickle.dumps(np.zeros((1, 64, 64), np.int64)), 'type i8'),
-    # Room for two billion objects, asked for in a few bytes.
-    (b'\x80\x02Nr\xff\xff\xff\x7f.', 'memo'),
-    # An array that states more than its data.
-    (
-      pickle.dumps(np.zeros((1, 2, 3), np.uint8), 2).replace(
-        b'K\x01K\x02K\x03', b'K\xffK\xffK\xff'
-      ),
-      'stated shape',
-    ),
-  ],
-)
-def test_other_pickles_are_refused_with_the_reason(tmp_path, content, reason):
-  path = tmp_path / 'bad.pkl'
-  path.write_bytes(content)
-  with pytest.raises(silhouettes.Refused, match=reason):
-    pickles.read_array(path)
-
-
-def test_a_pickle_cannot_alter_the_reader(tmp_path):
-  # BUILD with slot state sets attributes on what `find_class` returned.
-  content = b'cnumpy.core.numeric\n_frombuffer\nN}Vspoiled\nNs\x86b.'
-  (tmp_path / 'bad.pkl').write_bytes(b'\x80\x02' + content)
-  with pytest.raises(silhouettes.Refused):
-    pickles.read_array(tmp_path / 'bad.pkl')
-  assert not hasattr(pickles._from_buffer, 'spoiled')
-  path = fabricated.write_pickle(tmp_path / 'good', fabricated.silhouettes())
-  assert pickles.read_array(path).shape == (3, 64, 64)
 
 
 def test_bad_frames_are_named_and_the_others_kept(tmp_path):
@@ -167,35 +58,103 @@ def test_bad_frames_are_named_and_the_others_kept(tmp_path):
   paths[1].write_bytes(b'')
   paths[2].write_bytes(paths[2].read_bytes()[:60])
   paths[3].write_text('not a picture')
-  fabricated.write_pngs(tmp_path / 'other', [np.ones((32, 32), np.uint8)])
-  paths[4].write_bytes((tmp_path / 'other/other-000.png').read_bytes())
-  frames, left_out, refused = silhouettes.from_pngs(paths, aligned=True)
-  np.testing.assert_array_equal(frames, clip[[0, 5]])
-  assert left_out == 0
-  reasons = dict(refused)
+  cv2.imwrite(str(paths[4]), np.ones((32, 32), np.uint8))
+  read = silhouettes.from_pngs(paths, aligned=True)
+  np.testing.assert_array_equal(read.frames, clip[[0, 5]])
+  assert read.too_small == 0
+  reasons = dict(read.refused)
   assert set(reasons) == set(paths[1:5])
   assert reasons[paths[1]] == 'an empty file'
   assert 'damaged' in reasons[paths[2]]
   assert reasons[paths[3]] == 'not a PNG'
-  assert '32 x 32 pixels among frames of 64 x 64' in reasons[paths[4]]
+  assert '32 x 32 pixels, expected 64 x 64' in reasons[paths[4]]
+  assert read.remarks == ['only 2 of 6 frames can be used']
 
 
-def test_a_picture_that_states_a_monstrous_size_is_refused(tmp_path):
-  [path] = fabricated.write_pngs(tmp_path, [np.ones((8, 8), np.uint8)])
-  content = bytearray(path.read_bytes())
-  content[16:24] = b'\x00\x01\x00\x00' * 2
-  path.write_bytes(content)
-  with pytest.raises(silhouettes.Refused, match='65536 x 65536'):
-    silhouettes.read_png(path)
+def test_aligned_frames_are_of_one_size(tmp_path):
+  paths = fabricated.write_pngs(tmp_path, fabricated.silhouettes(frames=4))
+  cv2.imwrite(str(paths[2]), fabricated.silhouettes(width=44)[0])
+  read = silhouettes.from_pngs(paths, aligned=True)
+  assert len(read.frames) == 3
+  assert read.refused == [(paths[2], '64 x 44 pixels among frames of 64 x 64')]
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
-  os.mkfifo(tmp_path / 'a.pkl')
-  with pytest.raises(silhouettes.Refused, match='not a file'):
-    pickles.read_array(tmp_path / 'a.pkl')
+def test_raw_masks_may_all_differ_in_size(tmp_path):
+  masks = [person(118 + n % 5, 88 + n % 3, 25 + n % 4) for n in range(20)]
+  read = silhouettes.from_pngs(fabricated.write_pngs(tmp_path, masks), False)
+  expected = np.stack([alignment.align(mask) for mask in masks])
+  np.testing.assert_array_equal(read.frames, expected)
+  assert not read.refused and not read.remarks
+
+
+def test_raw_masks_are_not_kept_in_memory(tmp_path):
+  mask = np.kron(person(), np.ones((17, 17), np.uint8))  # 3 MB
+  paths = 12 * fabricated.write_pngs(tmp_path, [mask])
+  tracemalloc.start()
+  read = silhouettes.from_pngs(paths, aligned=False)
+  peak = tracemalloc.get_traced_memory()[1]
+  tracemalloc.stop()
+  assert len(read.frames) == 12
+  assert peak < 6 * mask.size
+
+
+def test_losing_more_than_a_tenth_of_the_frames_is_said(tmp_path):
+  masks = 20 * [person()]
+  masks[3] = masks[7] = np.zeros_like(person())
+  read = silhouettes.from_pngs(fabricated.write_pngs(tmp_path, masks), False)
+  assert (len(read.frames), read.too_small, read.remarks) == (18, 2, [])
+  masks[9] = masks[3]
+  read = silhouettes.from_pngs(fabricated.write_pngs(tmp_path, masks), False)
+  assert read.remarks == ['only 17 of 20 frames can be used']
 
 
 def test_raw_masks_without_a_person_leave_no_sequence(tmp_path):
   paths = fabricated.write_pngs(tmp_path, np.zeros((2, 240, 320), np.uint8))
-  with pytest.raises(silhouettes.Refused, match='no usable silhouette'):
+  with pytest.raises(Refused, match='no usable silhouette'):
     silhouettes.from_pngs(paths, aligned=False)
+
+
+@pytest.mark.parametrize('aligned', [True, False])
+def test_inverted_and_white_masks_are_no_silhouettes(tmp_path, aligned):
+  good = fabricated.silhouettes(20) if aligned else np.stack(20 * [person()])
+  for bad in (255 - good, np.full_like(good, 255), np.ones_like(good)):
+    with pytest.raises(Refused, match='no silhouette: 20 frames.*inverted'):
+      silhouettes.from_pngs(fabricated.write_pngs(tmp_path, bad), aligned)
+    if aligned:
+      with pytest.raises(Refused, match='no silhouette: 20 frames.*inverted'):
+        silhouettes.from_array(bad)
+    if bad.max() == 1:
+      continue  # dark grey among frames of 0 to 255
+    mixed = np.concatenate([good[:-1], bad[:1]])
+    paths = fabricated.write_pngs(tmp_path, mixed)
+    read = silhouettes.from_pngs(paths, aligned)
+    assert len(read.frames) == 19
+    [remark] = read.remarks
+    assert remark.startswith('1 of 20 frames left out: white at the border')
+
+
+@pytest.mark.parametrize('colour', [0, 255])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_a_person_in_the_alpha_channel_is_read(tmp_path, colour, dtype):
+  masks = [person(left=20 + n) for n in range(4)]
+  for number, mask in enumerate(masks):
+    picture = np.full((*mask.shape, 4), colour, dtype)
+    picture[..., 3] = (mask > 0) * np.iinfo(dtype).max
+    cv2.imwrite(str(tmp_path / f'{number}.png'), picture)
+  paths = sorted(tmp_path.glob('*.png'))
+  read = silhouettes.from_pngs(paths, aligned=False)
+  expected = np.stack([alignment.align(mask) for mask in masks])
+  np.testing.assert_array_equal(read.frames, expected)
+  assert read.remarks == ['the masks of 4 frames are their alpha channel']
+
+
+def test_an_alpha_channel_that_says_nothing_is_ignored(tmp_path):
+  for number, alpha in enumerate((255, 128, 0)):
+    picture = np.repeat(person()[..., None], 4, axis=2)
+    picture[..., 3] = alpha
+    cv2.imwrite(str(tmp_path / f'{number}.png'), picture)
+  paths = sorted(tmp_path.glob('*.png'))
+  read = silhouettes.from_pngs(paths, aligned=False)
+  expected = alignment.align(person())
+  np.testing.assert_array_equal(read.frames, np.stack(3 * [expected]))
+  assert not read.remarks

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from selfgait_jax.data.walkers import rasterise, walker_clothes, walkers
+from selfgait_jax.data.walkers import clothes, rasterise, walkers
 
 SIDE = walkers.VIEWS.index('090')
 
@@ -32,7 +32,7 @@ def test_a_sequence_is_the_row_of_its_walk(walk):
 
 def test_another_process_draws_the_same(walk):
   code = (
-    'import sys, zlib; from selfgait_jax.data import walkers; '
+    'import sys, zlib; from selfgait_jax.data.walkers import walkers; '
     "walkers.render_walk('007', 'cl-02', 5, seed=3); "
     "walk = walkers.render_walk('001', 'nm-01', 30, seed=0); "
     "print(zlib.crc32(walk.tobytes()), 'tensorflow' in sys.modules)"
@@ -118,9 +118,9 @@ def test_clothes_add_where_they_are_worn(monkeypatch):
   }
   handbag = pack | {'bag': 'hand'}
   geis = []
-  for clothes in ({}, coat, pack, handbag):
+  for worn in ({}, coat, pack, handbag):
     monkeypatch.setattr(
-      walker_clothes, 'draw_clothes', lambda condition, rng, c=clothes: c
+      clothes, 'draw_clothes', lambda condition, rng, worn=worn: worn
     )
     clips = [
       walkers.render_walk(f'{i:03d}', 'nm-01', 26, seed=0) for i in range(1, 5)

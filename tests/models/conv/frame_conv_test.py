@@ -7,19 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import UNOPTIMISED
 
 from selfgait_jax.machine import sharding
 from selfgait_jax.models.conv import frame_conv
 from selfgait_jax.models.conv.frame_conv import FrameConv, convolve
 
 XAVIER = nn.initializers.glorot_uniform()
-UNOPTIMISED = {'xla_backend_optimization_level': 0}
 
 
 @pytest.mark.parametrize(
   'images, channels, size, strides, split',
   [
-    (8, 4, 3, 1, True),  # on four devices, two images a step; wide
+    (8, 4, 3, 1, True),  # on four devices, two images at a time; wide
     (8, 3, 3, 1, True),
     (4, 3, 3, 2, True),
     (3, 2, 5, 1, False),  # more devices than images
@@ -30,7 +30,7 @@ UNOPTIMISED = {'xla_backend_optimization_level': 0}
 def test_gradients_are_autodiffs(
   images, channels, size, strides, split, monkeypatch
 ):
-  """In float64, of maps with an odd and an even side."""
+  """In float64, for maps with an odd and an even side."""
   monkeypatch.setattr(frame_conv, 'WIDE', 4)
   rng = np.random.default_rng(0)
   x = rng.standard_normal((images, 6, 5, channels))
@@ -49,7 +49,7 @@ def test_gradients_are_autodiffs(
 
 
 def test_wide_convolutions_round_little():
-  """In float32, forward and backward, beside the same in float64."""
+  """Values and gradients in float32 against float64."""
   rng = np.random.default_rng(0)
   x = rng.standard_normal((4, 9, 7, frame_conv.WIDE))
   kernel = rng.standard_normal((3, 3, frame_conv.WIDE, frame_conv.WIDE)) / 48
@@ -64,14 +64,14 @@ def test_wide_convolutions_round_little():
 
 
 def test_half_precision_is_not_transformed():
-  """Winograd's sums are too coarse for it."""
+  """Winograd's form would round too much in half precision."""
   half = jnp.zeros((2, 4, 4, 512), jnp.bfloat16)
   kernel = jnp.zeros((3, 3, 512, 512), jnp.bfloat16)
   assert not frame_conv._is_wide(half, kernel, strides=1)
 
 
 def test_half_precision_is_summed_in_float32():
-  """Of many images, whose sum in bfloat16 would come to rest at 256."""
+  """For many images, whose sum in bfloat16 would stop growing at 256."""
   x = jnp.ones((1001, 3, 3, 2), jnp.bfloat16)
   kernel = jnp.ones((3, 3, 2, 2), jnp.bfloat16)
   _, _, of_kernel = _slopes(convolve, x, kernel, jnp.ones_like(x))
@@ -81,7 +81,7 @@ def test_half_precision_is_summed_in_float32():
 
 
 def test_parameters_are_those_of_linen():
-  """Names, initial values and type, in float64 too."""
+  """Names, initial values and types; float32 for a compute in float64 too."""
   x = np.zeros((1, 4, 4, 3), np.float32)
   theirs = nn.Conv(4, (3, 3), use_bias=False, kernel_init=XAVIER)
   with jax.enable_x64(True):
@@ -104,7 +104,7 @@ def _plain(x, kernel, strides=1):
 
 
 def _slopes(conv, x, kernel, weights):
-  """(output, gradient of x, gradient of the kernel), of a weighted sum."""
+  """(output, gradient of x, gradient of the kernel) of a weighted sum."""
 
   def run(x, kernel):
     y, slopes = jax.vjp(conv, x, kernel)

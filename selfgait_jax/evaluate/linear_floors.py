@@ -1,0 +1,111 @@
+"""Linear floors on gait energy images: what needs no network and no label.
+
+A label-free network is worth what it adds to them. Both use the unlabelled
+training sequences only, and take seconds.
+"""
+
+import numpy as np
+
+from selfgait_jax.data.sequences import SequenceSet
+
+DEVIATION_FLOOR = 0.05  # added to the deviation of a pixel, of white = 1
+COMPONENTS = 60  # principal components of a camera, and dimensions of the CCA
+RIDGE = 0.3  # added to the covariance of whitened components, per walk
+
+
+def standardise_by_camera(
+  images: np.ndarray,
+  views: np.ndarray,
+  train_images: np.ndarray,
+  train_views: np.ndarray,
+) -> np.ndarray:
+  """Subtracts each camera's mean image and divides by its deviation.
+
+  A camera without training sequences takes the statistics of all of them.
+
+  Args:
+    images: float32 [N, 1, D], of `gei.embed`.
+    views: [N], the camera of each.
+    train_images: [M, 1, D], of unlabelled training sequences.
+    train_views: [M].
+
+  Returns:
+    float32 [N, 1, D].
+  """
+  out = np.empty_like(images)
+  for view in np.unique(views):
+    seen = train_images[train_views == view]
+    seen = seen if len(seen) else train_images
+    rows = views == view
+    deviation = seen.std(axis=0) + DEVIATION_FLOOR
+    out[rows] = (images[rows] - seen.mean(axis=0)) / deviation
+  return out
+
+
+def multi_view_cca(
+  images: np.ndarray,
+  views: np.ndarray,
+  train_images: np.ndarray,
+  train_views: np.ndarray,
+  train_walks: np.ndarray,
+) -> np.ndarray | None:
+  """Maps the images of all cameras into one space by synchronised walks.
+
+  MAXVAR generalised canonical correlation analysis (Kettenring, 1971): the
+  space in which the images that different cameras took of one walk lie
+  closest. Who walks is not used; which recordings show the same walk is.
+
+  Args:
+    images: [N, 1, D], of `standardise_by_camera`.
+    views: [N].
+    train_images: [M, 1, D], of `standardise_by_camera`, too.
+    train_views: [M].
+    train_walks: [M], an anonymous number or name of the walk.
+
+  Returns:
+    float32 [N, 1, K] of unit length; None if a camera of `views` has too few
+    training sequences, or if fewer than two cameras saw the walks.
+  """
+  walks, walk_of = np.unique(train_walks, return_inverse=True)
+  cameras = np.unique(train_views)
+  if len(cameras) < 2 or not np.isin(views, cameras).all():
+    return None
+  fewest = min((train_views == camera).sum() for camera in cameras)
+  size = min(COMPONENTS, fewest - 1)
+  if size < 2:
+    return None
+  whiteners, solvers = {}, {}
+  shared = np.zeros((len(walks), len(walks)))
+  for camera in cameras:
+    rows = train_views == camera
+    whiteners[camera] = whiten = _whitener(train_images[rows, 0], size)
+    seen = np.zeros((len(walks), size))  # zeros where the camera saw nothing
+    seen[walk_of[rows]] = whiten(train_images[rows, 0])
+    ridge = RIDGE * len(walks) * np.eye(size)
+    solvers[camera] = np.linalg.solve(seen.T @ seen + ridge, seen.T)
+    shared += seen @ solvers[camera]
+  strengths, directions = np.linalg.eigh(shared)
+  # The strongest directions; a direction counts as much as the cameras agree.
+  target = (directions * strengths)[:, ::-1][:, :size]
+  out = np.empty((len(images), 1, size), np.float32)
+  for camera in np.unique(views):
+    rows = views == camera
+    mapped = whiteners[camera](images[rows, 0]) @ (solvers[camera] @ target)
+    norm = np.linalg.norm(mapped, axis=1, keepdims=True)
+    out[rows, 0] = mapped / np.maximum(norm, 1e-12)
+  return out
+
+
+def walks_of(sequences: SequenceSet) -> np.ndarray:
+  """[N]: the same name for the recordings of one walk by several cameras."""
+  return np.char.add(np.char.add(sequences.subjects, '/'), sequences.conditions)
+
+
+def _whitener(images, size):
+  """A function to `size` whitened principal components of [M, D]."""
+  mean = images.mean(axis=0)
+  # By the smaller of the two Gram matrices: M is far below D.
+  _, scale, axes = np.linalg.svd(images - mean, full_matrices=False)
+  scale = np.maximum(scale[:size], 1e-6 * scale[0])
+  matrix = axes[:size].T / scale * np.sqrt(len(images))
+  return lambda images: (images - mean) @ matrix

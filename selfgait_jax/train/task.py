@@ -1,0 +1,45 @@
+"""What a stage learns with, in one object."""
+
+import dataclasses
+
+import flax.linen as nn
+import ml_collections
+
+from selfgait_jax.models import factory
+from selfgait_jax.train import optimizer as optimizers
+from selfgait_jax.train import state as states
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """What stays the same during a stage.
+
+  Attributes:
+    config: the whole config.
+    stage: the section of the config for the stage.
+    model: the network.
+    optimizer: see optimizer.py.
+  """
+
+  config: ml_collections.ConfigDict
+  stage: ml_collections.ConfigDict
+  model: nn.Module
+  optimizer: optimizers.Optimizer
+
+  def first_state(self, variables: dict) -> states.TrainState:
+    """The state before the first step; label-free stages have a target."""
+    label_free = self.stage.objective != 'supervised'
+    targets = self.model.target_modules if label_free else ()
+    return states.create_state(variables, self.optimizer, targets)
+
+
+def make_task(
+  config: ml_collections.ConfigDict, stage: ml_collections.ConfigDict
+) -> Task:
+  """The task of a stage; `stage` is a section of `config`."""
+  return Task(
+    config,
+    stage,
+    factory.make_model(config.model),
+    optimizers.make_optimizer(stage),
+  )
