@@ -22,7 +22,7 @@ class Embedder:
   """A network with its weights; made by `load_embedder`.
 
   Attributes:
-    manifest: what the checkpoint says of itself: model, pixels, source.
+    manifest: of the checkpoint: its model, pixels and source.
   """
 
   def __init__(self, variables: dict, manifest: dict, batch_frames: int):
@@ -41,16 +41,16 @@ class Embedder:
   def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Gait embeddings of silhouette sequences, on all devices.
 
-    All frames of a sequence count, and neither its place in the list nor its
-    neighbours do. Compare embeddings with `retrieval.pairwise_distance`.
+    All frames of a sequence count; the other sequences in the list change
+    nothing. Compare embeddings with `retrieval.pairwise_distance`.
 
     Args:
-      clips: N arrays uint8 [T, 64, W] of silhouettes 0..255, aligned as
-        `data/silhouettes.py` does it: T may differ, W is 64 or the network's
-        `crop_width`, to which the middle columns are cut.
+      clips: N arrays uint8 [T, 64, W] of silhouettes 0..255, aligned as by
+        `data/prepare/silhouettes.py`. T may differ; W is 64, of which the
+        middle columns are used, or the network's `crop_width`.
 
     Returns:
-      float32 [N, P, D]: P parts with D features each.
+      float32 [N, P, D]: P parts of D features each.
 
     Raises:
       UserError: a clip is of another type or size, empty, or of 0 and 1.
@@ -82,15 +82,15 @@ class Embedder:
 
 
 def load_embedder(checkpoint: str, batch_frames: int = 1024) -> Embedder:
-  """The embedder of a checkpoint, of this program or imported.
+  """Loads an embedder from a checkpoint, trained here or imported.
 
   Args:
     checkpoint: a stage's folder in a work folder, what
       `scripts/convert_checkpoint.py` wrote, or one checkpoint.
-    batch_frames: padded frames a device step, at most; less needs less memory.
+    batch_frames: most padded frames of a device step; fewer take less memory.
 
   Raises:
-    UserError: there is no whole checkpoint.
+    UserError: there is no complete checkpoint, or it is damaged.
   """
   variables, manifest = checkpointing.load_variables(checkpoint)
   return Embedder(variables, manifest, batch_frames)
@@ -101,11 +101,16 @@ def make_embedder(
 ) -> Callable:
   """(variables, sequences, max_frames, rows=None) -> float32 [N, P, D].
 
-  `output` names one of the model's outputs, `batch_frames` is the most padded
-  frames of a device step. The first `max_frames` of a sequence count; the
-  result does not depend on the batch a sequence happens to be in, beyond
-  float32 rounding. All processes must call it together; each reads and embeds
-  its part of every batch, and all have the result.
+  The first `max_frames` of a sequence count. The batch that a sequence is in
+  changes nothing beyond float32 rounding. All processes must call it together:
+  each embeds its part of every batch, and all get the result.
+
+  Args:
+    model: the network.
+    mesh: all devices.
+    output: name of the model's output to return.
+    crop_width: columns that the network sees.
+    batch_frames: most padded frames of a device step.
   """
   step = sharding.compile_embed(
     functools.partial(
@@ -134,7 +139,7 @@ def make_embedder(
       process_slice=(processes.index(), processes.count()),
     )
     place = {row: i for i, row in enumerate(rows)}
-    # Process 0 may still be ranking, for longer than a collective waits.
+    # Process 0 may be ranking for longer than a collective waits.
     processes.wait()
     variables = sharding.replicate(variables, mesh)
     out, counter = None, progress.Counter(len(rows), 'sequences', SAID_SECONDS)
@@ -152,11 +157,14 @@ def make_embedder(
 
 
 def standardise(embeddings: np.ndarray, sample: np.ndarray) -> np.ndarray:
-  """Standardised by the sample's mean and deviation, then unit parts.
+  """Standardises by a sample's mean and deviation, then scales parts to 1.
 
   Args:
     embeddings: [N, P, D].
-    sample: [M, P, D], of sequences without labels, from the training data.
+    sample: [M, P, D], of unlabelled sequences of the training data.
+
+  Returns:
+    float32 [N, P, D].
   """
   mean, deviation = sample.mean(0), sample.std(0)
   z = (embeddings - mean) / np.maximum(deviation, 1e-6)
@@ -165,7 +173,7 @@ def standardise(embeddings: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 def _one_behind(step, variables, batches, mesh):
-  """Yields (rows, features) of a batch when the next one is on its way."""
+  """Yields (rows, features) of each batch after the next one has started."""
   before = None
   for batch in batches:
     frames, mask = sharding.shard_batch((batch['frames'], batch['mask']), mesh)

@@ -1,12 +1,12 @@
-"""Four CPU devices and no GPU, before JAX starts; what many tests share."""
+"""Gives JAX four CPU devices and no GPU; fixtures that many tests share."""
 
 import os
 import runpy
 import shutil
 import tempfile
 
-# Each program is compiled once, for all workers of pytest and what they start:
-# they take over the folder of the process that started them.
+# One cache of compiled programs for all workers of pytest and their children,
+# which inherit the variable.
 FOLDER = tempfile.mkdtemp(prefix='gait_tests_')
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', FOLDER)
 os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.3'

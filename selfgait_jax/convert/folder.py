@@ -11,7 +11,7 @@ import orbax.checkpoint as ocp
 
 from selfgait_jax import errors
 from selfgait_jax.machine import files
-from selfgait_jax.run import checkpointing
+from selfgait_jax.run import checkpointing, digests, step_folders
 
 # Part of the name of an unfinished checkpoint; readers skip such folders.
 PARTIAL = '.converting'
@@ -82,12 +82,13 @@ def write(
   trees = jax.device_put(trees, may_alias=True)
   items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
   items['manifest'] = ocp.args.JsonSave(manifest)
+  items['digests'] = ocp.args.JsonSave(digests.of(manifest, **trees))
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as writer:
     try:
       writer.save(partial, ocp.args.Composite(**items))
     except Exception as error:  # Orbax wraps the cause in its own types
-      raise OSError(str(error).splitlines()[0][-200:]) from error
-  for old in checkpointing.complete_steps(directory):
+      raise OSError(errors.first_line(error)) from error
+  for old in step_folders.all_steps(directory):
     os.rename(directory / str(old), directory / f'{old}{PARTIAL}-old')
   final = directory / str(step)
   os.rename(partial, final)
@@ -101,7 +102,7 @@ def _remove_partial(directory):
 
 def _check(directory, overwrite):
   """Refuses anything in the folder but an import that may be overwritten."""
-  steps = checkpointing.complete_steps(directory)
+  steps = step_folders.all_steps(directory)
   if not steps:
     others = [p for p in directory.parent.iterdir() if p != directory]
     others += list(directory.iterdir())

@@ -80,29 +80,29 @@ def check_form(manifest: Any) -> None:
   fields = {'format': int, 'model': dict, 'embedding': str, 'source': dict}
   for name, kind in fields.items():
     if not isinstance(manifest.get(name), kind):
-      raise ValueError(f'no {name} in the manifest')
+      raise ValueError(f'no valid {name} in the manifest')
   step = manifest.get('step', 0)
   if type(step) is not int or step < 0:  # nor a bool
-    raise ValueError('no step in the manifest')
+    raise ValueError('no valid step in the manifest')
   model = manifest['model']
   for name, kind in {'name': str, 'dtype': str, 'crop_width': int}.items():
-    if not isinstance(model.get(name), kind):
-      raise ValueError(f'no model.{name} in the manifest')
+    if not isinstance(model.get(name, kind()), kind):
+      raise ValueError(f'no valid model.{name} in the manifest')
   for name, value in model.items():
     values = value if isinstance(value, list) else [value]
     if not all(_is_setting(v) for v in values):
-      raise ValueError(f'no setting in model.{name} of the manifest')
+      raise ValueError(f'no valid model.{name} in the manifest')
   source = manifest['source']
   for name in ('objective', 'pairs', 'start', 'kind', 'file', 'config_hash'):
     if not isinstance(source.get(name, ''), str):
-      raise ValueError(f'no source.{name} in the manifest')
+      raise ValueError(f'no valid source.{name} in the manifest')
   if not isinstance(source.get('steps', 0), int):
-    raise ValueError('no source.steps in the manifest')
+    raise ValueError('no valid source.steps in the manifest')
   history = source.get('history', [])
   if not isinstance(history, list) or not all(
     isinstance(entry, dict) for entry in history
   ):
-    raise ValueError('no list of configs in the history of the manifest')
+    raise ValueError('no valid source.history in the manifest')
 
 
 def _is_setting(value):

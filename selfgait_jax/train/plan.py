@@ -3,7 +3,7 @@
 import pathlib
 
 from selfgait_jax.machine import processes, sharding
-from selfgait_jax.run import identity
+from selfgait_jax.run import identity, step_folders
 
 
 def batch_sizes(config) -> list[int]:
@@ -27,9 +27,9 @@ def check_batches(config, workdir: pathlib.Path) -> None:
 
 
 def is_finished(config, workdir: pathlib.Path, stage_name: str) -> bool:
-  """True if the work folder holds the stage's last checkpoint."""
+  """True if the work folder holds the stage's last checkpoint, complete."""
   last = workdir / stage_name / 'checkpoints' / str(config[stage_name].steps)
-  return processes.from_first(last.is_dir)
+  return processes.from_first(lambda: not step_folders.missing(last))
 
 
 def _stages(config):

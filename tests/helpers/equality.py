@@ -1,4 +1,4 @@
-"""Two runs of ten steps that must be the same, and what is the same."""
+"""Runs of ten steps that must end alike, and how they are compared."""
 
 import json
 
@@ -8,11 +8,11 @@ import pytest
 
 from selfgait_jax.run import checkpointing, metrics
 
-# float32 sums in another order, after ten steps: relative to the largest value
-# of a tensor and its siblings; statistics or triplets of one device's share
-# alone would be off by tenths. The rates are small because maxima can change
-# hands for a rounding, which moves the gradient (by 2e-4 of its norm once), and
-# at larger rates two runs part from there.
+# Relative to the largest value of a tensor and its siblings, after ten steps
+# whose float32 sums differ in order. Statistics or triplets of one device's
+# share alone would differ by tenths. The learning rates are small: rounding can
+# move a maximum from one pixel to another, which changes the gradient, and at
+# larger rates the runs would part from there.
 TOLERANCE = 2e-5
 LOG_TOLERANCE = {'loss': 5e-5, 'spread': 5e-5, 'gradient_norm': 5e-3}
 SGD = ('optimizer=sgd', 'schedule=constant', 'steps=10')
@@ -48,7 +48,7 @@ SUPERVISED = (
 
 
 def assert_same(folder, expected, stage):
-  """Losses of all steps and all weights and statistics at the end."""
+  """Compares the losses of all steps, and the last weights and statistics."""
   found, wanted = (metrics.read_curves(f / stage) for f in (folder, expected))
   assert [step for step, _ in wanted['loss']] == list(range(1, 11))
   for name, tolerance in LOG_TOLERANCE.items():

@@ -1,6 +1,6 @@
 """The smallest real run: the command line on a packed file of made-up people.
 
-It does without TensorFlow, which is hidden from it: a run takes seconds.
+TensorFlow is hidden from it, so that a run takes seconds.
 """
 
 import json
@@ -20,11 +20,11 @@ NO_TENSORFLOW = ROOT / 'tests/helpers/no_tensorflow'
 
 
 def write_people(path, subjects=7, views=3, frames=8, noise=0.0):
-  """A packed `synthetic_gait`: boxes whose size and stride are the subject's.
+  """Writes a packed `synthetic_gait` of boxes; returns `path`.
 
-  A share `noise` of the pixels is turned over, so that people are confused.
-
-  The smoke recipe's 4 training and 3 test subjects, all ten conditions.
+  Size and stride of the boxes tell the subjects apart; a share `noise` of the
+  pixels is inverted, so that they are confused. By default there are the 4
+  training and 3 test subjects of the smoke recipe, in all ten conditions.
   """
   rng = np.random.default_rng(0)
   facts, records = datasets.synthetic(subjects), []
@@ -59,7 +59,7 @@ def overrides(packed_file, workdir, *settings):
 
 
 def start(arguments, tensorflow=False, variables=None, **options):
-  """Starts `python -m selfgait_jax.main` with pipes for what it says.
+  """Starts `python -m selfgait_jax.main` with its output in pipes.
 
   `variables` are added to the environment.
   """
@@ -77,7 +77,7 @@ def start(arguments, tensorflow=False, variables=None, **options):
 
 
 def read_until(process, phrase):
-  """Returns when it has said so; `finish` returns what it says later."""
+  """Reads standard error up to a line with `phrase`."""
   while phrase not in (line := process.stderr.readline()):
     assert line, f'it ended: {finish(process)}'
 
@@ -92,7 +92,7 @@ def finish(process):
 
 
 def run(arguments, **options):
-  """Runs it to its end, which must be a good one; returns what it said."""
+  """Runs it, expects status 0 and returns standard error."""
   status, words = finish(start(arguments, **options))
   assert status == 0, words
   return words
@@ -104,7 +104,7 @@ def last_line(stage_directory):
 
 
 def lines(stage_directory):
-  """What stands in `metrics.jsonl`, but for what a clock says."""
+  """The lines of `metrics.jsonl`, without the values that a clock decides."""
   text = (stage_directory / 'metrics.jsonl').read_text()
   clocks = ('steps_per_second', 'frames_per_second', 'eta_seconds')
   return [

@@ -1,16 +1,16 @@
-"""One run of several processes over loopback, as on several machines."""
+"""Runs of several processes over loopback, as on several machines."""
 
 import socket
 import time
 
 import small_run
 
-# Unoptimised: only process 0 finds its programs in the cache.
+# Unoptimised, because only process 0 finds its programs in the cache.
 QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
 
 
 def start(arguments, processes=2, devices=1, tensorflow=False):
-  """Starts them; each process has so many CPU devices."""
+  """Starts the processes, each with `devices` CPU devices."""
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
     address = f'127.0.0.1:{free.getsockname()[1]}'
@@ -39,14 +39,14 @@ def finish(started):
 
 
 def run(arguments, processes=2, devices=1, tensorflow=False):
-  """Runs to a good end; returns what each process said."""
+  """Runs them, expects status 0 and returns the standard error of each."""
   ends = finish(start(arguments, processes, devices, tensorflow))
   assert [status for status, _ in ends] == [0] * processes, ends
   return [words for _, words in ends]
 
 
 def wait_until(ready, started):
-  """The processes must live until then."""
+  """Waits until `ready()`; fails if a process ends before."""
   deadline = time.monotonic() + 300
   while not ready():
     if any(process.poll() is not None for process in started):
