@@ -81,6 +81,17 @@ def test_half_written_checkpoint_does_not_count(config, state, tmp_path):
   checkpoints.close()
 
 
+def test_an_empty_newer_folder_hides_nothing(config, state, tmp_path):
+  """Orbax alone would take it for the latest and save nothing."""
+  (tmp_path / 'checkpoints/99').mkdir(parents=True)
+  checkpoints = _open(config, tmp_path)
+  assert checkpoints.latest_step() is None
+  checkpoints.save(_at(state, 1), None)
+  checkpoints.wait()
+  assert checkpoints.latest_step() == 1
+  checkpoints.close()
+
+
 @pytest.mark.parametrize('part', ['', 'checkpoints', 'checkpoints/7'])
 def test_weights_load_from_any_of_its_folders(config, state, tmp_path, part):
   checkpoints = _open(config, tmp_path)
