@@ -79,13 +79,10 @@ def train(
     last,
     (processes.index(), processes.count()),
   )
-  train_step = {
-    labelled: sharding.compile_step(functools.partial(step, task), mesh, feed)
-    for labelled, step in (
-      (False, steps.pretrain_step),
-      (True, steps.supervised_step),
-    )
-  }
+  label_free_step, labelled_step = (
+    sharding.compile_step(functools.partial(step, task), mesh, feed)
+    for step in (steps.pretrain_step, steps.supervised_step)
+  )
   check = make_check(config, sequences, task.model, mesh)
   watcher = monitor.Monitor(
     config, stage_name, directory, first, check, checkpoints, feed
@@ -100,9 +97,8 @@ def train(
     previous = None
     for step, batch in enumerate(team.timed(batches), first + 1):
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
-        state, scalars, outputs = train_step['label' in batch](
-          state, feed.place(batch)
-        )
+        train_step = labelled_step if 'label' in batch else label_free_step
+        state, scalars, outputs = train_step(state, feed.place(batch))
       if step == first + 1:
         # Until here a signal ends the program at once: there is nothing to
         # save yet, and compiling the first step may take minutes.

@@ -15,13 +15,6 @@ STAGES = {'label_free': 'pretrain', 'supervised': 'train'}
 
 
 @pytest.fixture(scope='module')
-def people(tmp_path_factory):
-  """Alike enough for a table without 100 %."""
-  path = tmp_path_factory.mktemp('noisy') / 'all.npz'
-  return small_run.write_people(path, noise=0.25)
-
-
-@pytest.fixture(scope='module')
 def reference(people, tmp_path_factory):
   """kind -> work folder of the run of one process on one device."""
   folders = {}
