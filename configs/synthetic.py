@@ -27,12 +27,13 @@ def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
 
 def laptop() -> ml_collections.ConfigDict:
   """Half of SelfGait's widths, clips of 6 and 8 frames."""
-  c = default.laptop(frames=8, few_steps=60, few_fraction=4 / 24)
+  c = default.laptop(frames=8, few_steps=50, few_fraction=4 / 24)
   c.data.name = 'synthetic_gait'
-  c.pretrain.steps = 200
-  c.finetune.steps = 150
+  c.pretrain.steps = 130
+  c.finetune.steps = 110
   c.finetune.batch_subjects, c.finetune.batch_sequences = 6, 6
   c.log.images_every_steps = 100
+  c.eval.max_frames = 12  # half a sequence, half the time
   return c
 
 

@@ -60,7 +60,9 @@ def run(config, workdir: pathlib.Path) -> None:
     plan.check_batches(config, workdir)
 
     load = loading.loader(config)
-    for stage in config.stages.split(','):
+    stages = config.stages.split(',')
+    for number, stage in enumerate(stages, 1):
+      logging.info('stage %d of %d: %s', number, len(stages), stage)
       if stage == 'evaluate':
         evaluation.evaluate(config, workdir, load)
       elif plan.is_finished(config, workdir, stage):

@@ -64,7 +64,7 @@ def test_results_hold_what_they_promise(rendered):
   results = _results(rendered[1])
   assert set(results) >= RESULTS
   assert results['protocol'] == 'casiab/1'
-  assert set(results['baselines']) == {'gei', 'random_init'}
+  assert {'gei', 'gei_by_camera', 'random_init'} <= set(results['baselines'])
   names = {f'{c}/{s}' for c in ('nm', 'bg', 'cl') for s in ('rank1', 'mAP')}
   names |= {'nm/rank1_all_views', 'nm/rank1_per_view'}
   names |= {f'{c}/{s}' for c in ('nm', 'cl') for s in ('eer', 'tar_far_0.01')}
@@ -72,7 +72,7 @@ def test_results_hold_what_they_promise(rendered):
     assert names <= set(metrics)
     assert 0 <= metrics['nm/rank1'] <= 100
     assert len(metrics['nm/rank1_per_view']) == 11
-    assert 0 < metrics['nm/eer'] < 100
+    assert 0 <= metrics['nm/eer'] <= 100
   assert results['metrics'] == results['rows']['all labels, pretrained']
   counts = results['counts']
   assert counts['subjects'] == 3 and counts['sequences'] == 330
@@ -130,8 +130,12 @@ def test_checkpoint_is_evaluated_in_another_folder(
   checkpoint = trained / 'pretrain/checkpoints/4'
   small_run.run(
     small_run.overrides(
-      packed_file, tmp_path, 'stages=evaluate', f'init_from={checkpoint}'
-    )
+      packed_file,
+      tmp_path,
+      'stages=evaluate',
+      f'init_from={checkpoint}',
+      'eval.linear_probe=True',
+    )  # fmt: skip
   )
   found, expected = _results(tmp_path), _results(trained)
   assert found['metrics'] == expected['metrics']

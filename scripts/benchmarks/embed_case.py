@@ -44,11 +44,13 @@ def run(options: argparse.Namespace) -> Iterator[dict]:
   def encode(variables, frames, mask):
     clips = pixels.crop_frames(frames, config.model.crop_width)
     method = lambda m: m.encoder(clips) if frames_alone else m.pool(clips, mask)
-    return model.apply(variables, method=method)
+    with jax.default_matmul_precision('highest'):
+      return model.apply(variables, method=method)
 
   def embed(variables, frames, mask):
     clips = pixels.crop_frames(frames, config.model.crop_width)
-    return model.apply(variables, clips, mask)['embedding']
+    with jax.default_matmul_precision('highest'):  # as the embedder does
+      return model.apply(variables, clips, mask)['embedding']
 
   trunk = 'encoder' if frames_alone else 'trunk'
   for part, function in ((trunk, encode), ('embedding', embed)):

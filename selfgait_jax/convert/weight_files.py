@@ -124,11 +124,11 @@ def _kind(path):
     head = file.read(64)
   if head.startswith(b'PK'):
     return 'zip'
-  if head[:1] == b'\x80':  # a pickle
-    return 'legacy'
   header = int.from_bytes(head[:8], 'little')
   if head[8:9] == b'{' and header < MAX_HEADER:
-    return 'safetensors'
+    return 'safetensors'  # its length may begin like a pickle
+  if head[:1] == b'\x80':  # a pickle
+    return 'legacy'
   if not status.st_size:
     found = 'an empty file'
   elif head.startswith(b'version https://git-lfs'):

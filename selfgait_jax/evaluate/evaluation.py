@@ -1,4 +1,4 @@
-"""Scores every trained stage beside two floors and writes the report."""
+"""Scores every trained stage beside its floors and writes the report."""
 
 import pathlib
 import time
@@ -13,8 +13,8 @@ from selfgait_jax.data import frame_sampler, loading
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.evaluate import (
   frozen,
-  gei,
   grew_submission,
+  linear_floors,
   report,
   scores,
   tables,
@@ -23,7 +23,8 @@ from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, identity, manifests, metrics
 
-GEI_ROW, RANDOM_ROW = 'GEI nearest neighbour', 'random initialisation'
+RANDOM_ROW = 'random initialisation'
+BASELINES = {**linear_floors.TITLES, 'random_init': RANDOM_ROW}
 
 
 def evaluate(
@@ -31,7 +32,7 @@ def evaluate(
 ) -> dict:
   """Evaluates the trained stages of a work folder and writes the report.
 
-  The floors are a nearest neighbour on gait energy images and the network with
+  The floors are linear algebra on gait energy images and the network with
   random weights. All processes embed; only process 0 ranks and writes.
 
   Args:
@@ -60,9 +61,9 @@ def evaluate(
   sample = lambda: scores.unlabelled_sample(load('train'), config)
   rows = {}
   if processes.is_first():
-    images = gei.embed(test, config.eval.max_frames)
-    rows[GEI_ROW] = scores.score(config, images, test)
-    _log_row(GEI_ROW, rows[GEI_ROW])
+    for title, images in linear_floors.embed_all(config, test, load, sources):
+      rows[title] = scores.score(config, images, test)
+      _log_row(title, rows[title])
   for title, label_free, variables, origin in _rows(
     config, sources, random, sharding.replicated(mesh)
   ):
@@ -166,8 +167,9 @@ def _results(config, rows, test):
     'counts': main['counts']
     | {'frames': frames, 'refused': loading.count_refused(config)},
     'baselines': {
-      'gei': rows[GEI_ROW]['metrics'],
-      'random_init': rows[RANDOM_ROW]['metrics'],
+      name: rows[title]['metrics']
+      for name, title in BASELINES.items()
+      if title in rows
     },
     'rows': {title: row['metrics'] for title, row in rows.items()},
     'origins': {t: row['origin'] for t, row in rows.items() if 'origin' in row},

@@ -33,7 +33,7 @@ LABELS = {
 NOT_DRAWN = ('eta_seconds', 'steps_per_second')
 # Settings: drawn only if a schedule changes them.
 SCHEDULED = ('learning_rate', 'target_momentum')
-# Names come from files: 'a$_$b' is no formula.
+# Names are drawn as they are: matplotlib would read 'a$_$b' as a formula.
 _plain_text = matplotlib.rc_context({'text.parse_math': False})
 
 

@@ -1,16 +1,65 @@
-"""Linear floors on gait energy images: what needs no network and no label.
+"""Floors made of gait energy images: no network, no label, seconds to compute.
 
-A label-free network is worth what it adds to them. Both use the unlabelled
-training sequences only, and take seconds.
+A label-free network is worth what it adds to them. Two of them use the
+training sequences, whose subjects they do not see.
 """
+
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from selfgait_jax.data import datasets
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.evaluate import gei
+
+# Name in `results.json`: title of the row.
+TITLES = {
+  'gei': 'GEI nearest neighbour',
+  'gei_by_camera': 'GEI standardised by camera',
+  'gei_cca': 'GEI with multi-view CCA (synchronised)',
+}
 
 DEVIATION_FLOOR = 0.05  # added to the deviation of a pixel, of white = 1
 COMPONENTS = 60  # principal components of a camera, and dimensions of the CCA
 RIDGE = 0.3  # added to the covariance of whitened components, per walk
+
+
+def embed_all(
+  config,
+  test: SequenceSet,
+  load: Callable[[str], SequenceSet],
+  sources: Mapping[str, str],
+) -> Iterator[tuple[str, np.ndarray]]:
+  """Yields (title, embeddings [N, 1, D]) of every floor that applies.
+
+  The floors that use training sequences need cameras, the last one
+  synchronised cameras. They are left out where only an imported checkpoint is
+  evaluated, so that its training data need not be there.
+
+  Args:
+    config: the whole config.
+    test: N sequences.
+    load: returns the sequences of 'train'.
+    sources: the checkpoints that are evaluated, by stage or 'init_from'.
+  """
+  images = gei.embed(test, config.eval.max_frames)
+  yield TITLES['gei'], images
+  facts = datasets.find(config.data.name)
+  if 'init_from' in sources or not (facts and facts.views_are_cameras):
+    return
+  train = load('train')
+  seen = gei.embed(train, config.eval.max_frames)
+  images, seen = (
+    standardise_by_camera(x, views, seen, train.views)
+    for x, views in ((images, test.views), (seen, train.views))
+  )
+  yield TITLES['gei_by_camera'], images
+  if facts.synchronised:
+    mapped = multi_view_cca(
+      images, test.views, seen, train.views, walks_of(train)
+    )
+    if mapped is not None:
+      yield TITLES['gei_cca'], mapped
 
 
 def standardise_by_camera(
@@ -71,7 +120,7 @@ def multi_view_cca(
   if len(cameras) < 2 or not np.isin(views, cameras).all():
     return None
   fewest = min((train_views == camera).sum() for camera in cameras)
-  size = min(COMPONENTS, fewest - 1)
+  size = min(COMPONENTS, fewest - 1, images.shape[-1])
   if size < 2:
     return None
   whiteners, solvers = {}, {}

@@ -22,10 +22,12 @@ def quiet(record: python_logging.LogRecord) -> bool:
   Libraries chatter: Orbax logs in several threads what it also raises. The
   other processes would repeat what process 0 says.
   """
-  small = record.levelno <= python_logging.INFO
-  if small and (not processes.is_first() or 'jax/_src' in record.pathname):
-    return False
-  return not any(name in record.pathname for name in ('orbax', 'asyncio'))
+  hidden = ('orbax', 'asyncio')
+  if record.levelno <= python_logging.INFO:
+    if not processes.is_first():
+      return False
+    hidden += ('jax/_src', 'tensorflow_datasets')
+  return not any(name in record.pathname for name in hidden)
 
 
 class ElapsedFormatter(python_logging.Formatter):

@@ -70,7 +70,7 @@ def _check_protocol(config):
   if config.eval.linear_probe and not single:
     raise errors.UserError(
       'expected a protocol with one list of gallery conditions to train the '
-      f'linear probe on, found {protocol.name}; switch '
+      f'frozen classifiers on, found {protocol.name}; switch '
       'config.eval.linear_probe off'
     )
   if not protocol.on_training and config.log.held_out_every_steps:

@@ -45,6 +45,7 @@ def train(
   # The sequences that the stage learns from, recorded before it starts.
   subset = splits.training_rows(sequences, config, task.stage)
   _check_classes(config, stage_name, sequences, subset)
+  processes.from_first(lambda: _check_same_data(task, directory, subset))
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
     files.write_json(directory / 'subset.json', subset.names)
@@ -52,6 +53,7 @@ def train(
 
   # The state that it starts from or resumes from.
   source = start.find_source(config, workdir, task.stage)
+  processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
   manifest = manifests.make_manifest(config, stage_name, source)
   checkpoints = checkpointing.Checkpoints(
     directory, manifest, config.checkpoint.keep
@@ -124,6 +126,19 @@ def train(
           'on from here'
         )
     checkpoints.wait()
+
+
+def _check_same_data(task, directory, subset):
+  """A stage that goes on must learn from what it has learned from so far."""
+  if checkpointing.complete_steps(directory / 'checkpoints'):
+    splits.check_same(directory / 'subset.json', subset)
+
+
+def _check_unseen(task, workdir, source, sequences):
+  """The stage it starts from must not have learned the held-out subjects."""
+  if source == str(workdir / task.stage.init):
+    path = workdir / task.stage.init / 'subset.json'
+    splits.check_unseen(path, sequences, task.config)
 
 
 def _check_classes(config, stage_name, sequences, subset):

@@ -68,6 +68,16 @@ def test_keys_are_escaped_and_bounded(tmp_path):
   _refused(path, '20,001 tensors')
 
 
+def test_safetensors_whose_length_begins_like_a_pickle(tmp_path):
+  path = tmp_path / 'model.safetensors'
+  for spaces in range(0, 256, 8):  # the format fills its header up by 8
+    path.write_bytes(_safetensors(TENSORS, more=' ' * spaces))
+    if path.read_bytes()[:1] == b'\x80':
+      assert len(weight_files.read(path).tensors) == len(TENSORS)
+      return
+  raise AssertionError('no header is as long as that')
+
+
 @pytest.mark.parametrize('iteration', ['-5', '4²', '9' * 5000, '1e3', 'x\n'])
 def test_a_wrong_iteration_of_safetensors_is_refused(tmp_path, iteration):
   path = tmp_path / 'model.safetensors'

@@ -46,5 +46,5 @@ def run_abandoned(loader, first):
     raise SystemExit(7)
   """
   command = [sys.executable, '-c', textwrap.dedent(program)]
-  done = subprocess.run(command, timeout=60, stderr=subprocess.PIPE)
+  done = subprocess.run(command, timeout=150, stderr=subprocess.PIPE)
   assert done.returncode == 7, done.stderr.decode()

@@ -146,7 +146,7 @@ def test_frozen_classifiers_and_verification_are_named(tmp_path):
   text = (tmp_path / 'a.html').read_text()
   lines = [re.findall('>([^<]+)<', line) for line in text.split('</tr>')]
   assert ['frozen linear classifier, top-1', '87.5', '-', '-'] in lines
-  assert ['frozen kNN, top-1', '12.5', '-', '-'] in lines, lines[:9]
+  assert ['frozen kNN, top-1', '12.5', '-', '-'] in lines
   for column in ('EER', 'TAR at FAR 1 %', 'frozen kNN (top-1)'):
     assert f'>{column}</th>' in text
   assert text.count('<tr class="main">') == 1

@@ -23,9 +23,8 @@ SMALL = {
   'gaitpart': {'widths': (4, 4, 8)},
   'gaitgl': {'widths': (2, 3, 4), 'classes': 5},
   'gaitbase': RESIDUAL | {'layers': (1, 2, 1, 1), 'classes': 5},
-  'deepgaitv2': RESIDUAL
-  | {'layers': (1, 2, 1, 1), 'classes': 5, 'use_emb2': True},
-  'gaitssb': RESIDUAL | {'layers': (1, 2, 1, 1)},
+  'deepgaitv2': RESIDUAL | {'classes': 5, 'use_emb2': True},
+  'gaitssb': RESIDUAL,
 }
 # Further forms of some networks: the network, and settings on top of `SMALL`.
 FORMS = {
@@ -34,7 +33,10 @@ FORMS = {
     {'widths': (2, 3, 4, 5), 'halving': 1, 'neck': True},
   ),
   'deepgaitv2_2d': ('deepgaitv2', {'mode': '2d', 'use_emb2': False}),
-  'deepgaitv2_3d': ('deepgaitv2', {'mode': '3d', 'use_emb2': False}),
+  'deepgaitv2_3d': (
+    'deepgaitv2',
+    {'mode': '3d', 'layers': (2, 1, 2, 1), 'use_emb2': False},
+  ),
 }
 
 

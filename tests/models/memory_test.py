@@ -112,10 +112,13 @@ def test_views_in_parts(clips):
   _assert_close(found[1], found[0])
 
 
-def test_recomputed_blocks_give_the_same(clips):
-  """Frame blocks and clip blocks."""
+@pytest.mark.parametrize(
+  'name', ['gaitssb', pytest.param('deepgaitv2', marks=pytest.mark.slow)]
+)
+def test_recomputed_blocks_give_the_same(name, clips):
+  """Frame blocks, and in DeepGaitV2 also clip blocks."""
   clips = [x[:2] for x in clips]
-  found = [_learn('deepgaitv2', *clips, remat=remat) for remat in (False, True)]
+  found = [_learn(name, *clips, remat=remat) for remat in (False, True)]
   _assert_close(*found)
 
 

@@ -11,7 +11,7 @@ from random_networks import FORMS, SMALL, UNOPTIMISED, drawn, error
 
 from selfgait_jax import errors
 from selfgait_jax.models import factory
-from selfgait_jax.settings import networks, validate
+from selfgait_jax.settings import model_checks, networks
 
 NETWORKS = (*SMALL, *FORMS)
 WITH_CLASSES = ('gaitgl', 'gaitgl_large', 'gaitbase', 'deepgaitv2_2d')
@@ -185,7 +185,7 @@ def test_settings_are_checked_with_the_size_of_the_map(name, settings, divisor):
   if name != 'gaitgl':  # whose parts are rows
     settings = settings | {'bins': (rows,)}
   section = random_networks.section(name, crop_width=divisor, **settings)
-  validate.check_model(section)
+  model_checks.check_model(section)
   model, clip = factory.make_model(section), np.ones((1, 3, 64, divisor))
   parts = {'gaitset': 2 * rows, 'gaitgl': 64}.get(name, rows)
   shape = jax.eval_shape(model.init_with_output, jax.random.key(0), clip)[0]
@@ -194,7 +194,7 @@ def test_settings_are_checked_with_the_size_of_the_map(name, settings, divisor):
     if set(wrong) <= set(section):
       wrong = random_networks.section(name, **settings | wrong)
       with pytest.raises(errors.UserError, match='divisible|halve down'):
-        validate.check_model(wrong)
+        model_checks.check_model(wrong)
 
 
 @pytest.mark.parametrize('name, settings, count', COUNTS)

@@ -8,8 +8,9 @@ import benchmark
 import jax
 import pytest
 import small_run
-from benchmarks import common
+from benchmarks import beside, common
 
+from selfgait_jax import errors
 from selfgait_jax.machine import sharding
 
 # The cases step and memory compile the same program.
@@ -91,23 +92,28 @@ def test_busy_reads_a_profile_of_training(packed_file, tmp_path, run):
   assert line['steps'] == 4 and 0 < line['device_busy'] < 1
 
 
-@pytest.mark.parametrize(
-  'theirs, word',
-  [
-    ('print(\'{"frames_per_second": 8.0}\')', ''),
-    ('print()', 'expected a JSON line with frames_per_second'),
-  ],
-)
-def test_beside_another_program(theirs, word, script):
-  other = shlex.join([sys.executable, '-c', theirs])
-  ended = script(
-    'benchmark.py', 'embed', '--sequences=1', '--frames=1', '--repeats=1',
-    '--rounds=1', '--devices=1', '--model=gaitset', f'--beside={other}',
-    JAX_DISABLE_MOST_OPTIMIZATIONS='1',
-  )  # fmt: skip
-  assert ended.returncode == bool(word), ended.stderr
-  assert word in ended.stderr.splitlines()[-1]
-  for line in map(json.loads, ended.stdout.splitlines()):
-    ratio = line['frames_per_second'] / 8
-    assert line['ratio'] == pytest.approx(ratio, abs=1e-3)
-    assert (line['beside_frames_per_second'], line['beside']) == (8, other)
+def test_it_runs_from_another_folder(benchmark_lines):
+  (line,) = benchmark_lines('rates', '--size=8', '--repeats=1', '--devices=1')
+  assert line['size'] == 8 and line['devices'] == 1
+
+
+def test_the_ratio_is_that_of_the_middle_round(monkeypatch):
+  own, other, order = iter((10, 40, 20)), iter((10, 20, 8)), []
+
+  def run(command):
+    order.append(command[0])
+    rate = next(other if command == ['torch', 'step'] else own)
+    return [{'frames_per_second': rate}]
+
+  monkeypatch.setattr(beside, '_run', run)
+  (line,) = beside.compare('torch step', 3)
+  assert (line['ratio'], line['ratios']) == (2.0, [1.0, 2.0, 2.5])
+  assert line['frames_per_second'] == 40
+  assert line['beside_frames_per_second'] == 20
+  assert [i for i, name in enumerate(order) if name == 'torch'] == [0, 3, 4]
+
+
+@pytest.mark.parametrize('command', ['false', 'echo {}', 'no-such-program'])
+def test_another_program_that_gives_no_rate(command):
+  with pytest.raises(errors.UserError, match='frames_per_second|--beside'):
+    list(beside.compare(command, 1))

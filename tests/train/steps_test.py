@@ -82,10 +82,11 @@ def test_one_step_equals_the_original(config, golden):
 
 @pytest.mark.parametrize('axis', ['features', 'parts'])
 def test_gradients_equal_the_original(config, golden, axis):
-  """The trunk computes in float64.
+  """The trunk computes in float64, where all CPUs find the same maxima.
 
-  In float32 the rounding of a CPU can move a maximum from one pixel to another,
-  and with it the gradient. In float64 all CPUs find the same maxima.
+  In float32 rounding can move a maximum from one pixel to another, and with it
+  the gradient. It did so in the original, after the first pair of convolutions:
+  hence the wider tolerance for them.
   """
   figures, state, batch = golden
   config = config.copy_and_resolve_references()
@@ -119,4 +120,5 @@ def test_gradients_equal_the_original(config, golden, axis):
     'predictor_conv3': grads['predictor']['reduce']['kernel'].T,
   }
   for name, value in found.items():
-    _close(value, figures[f'grad_{axis}_{name}'], 2e-3)
+    tolerance = 5e-3 if name == 'set_layer1' else 1e-4
+    _close(value, figures[f'grad_{axis}_{name}'], tolerance)

@@ -106,7 +106,7 @@ def _compress(source, subject):
     refused.extend(sequence.refused)
     too_small += sequence.too_small
     name = f'{subject}/{condition}/{view}'
-    remarks.extend((name, remark) for remark in sequence.remarks)
+    remarks.extend([name, remark] for remark in sequence.remarks)
     if sequence.frames is None:
       continue
     blobs.append(zlib.compress(sequence.frames))
