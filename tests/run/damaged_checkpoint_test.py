@@ -16,7 +16,11 @@ from selfgait_jax.run import checkpointing, manifests
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+  pytest.mark.slow,
+  # Orbax leaves tasks behind when a file cannot be read.
+  pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning'),
+]
 
 
 def _flip(path):
