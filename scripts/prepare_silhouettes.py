@@ -29,7 +29,6 @@ LONGEST_LINE = 1000  # characters
 def main() -> int:
   """Returns 1, after one sentence, if nothing could be prepared."""
   options = _parse()
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   try:
     _prepare(options)
   except errors.UserError as error:
