@@ -85,4 +85,5 @@ def start_from(found: Mapping, fresh: Mapping, path: str) -> dict:
 def _describe(key, tree):
   if key not in tree:
     return 'none'
-  return f'{"/".join(key)} {tuple(tree[key].shape)}'
+  name = errors.printable('/'.join(key))
+  return f'{name} {tuple(tree[key].shape)}'
