@@ -85,9 +85,9 @@ def _affine(x, scale, bias, mean, var, epsilon):
 def _normalise(x, scale, bias, mask, count, near, epsilon):
   """(normalised x, mean, variance) by the `count` entries under `mask`.
 
-  The gradient is written by hand to save memory: in bfloat16, autodiff keeps the
-  maps in float32 for it. No gradient flows through the returned statistics. `near` is a guess of
-  the mean, see `_moments`.
+  The gradient is written by hand to save memory: in bfloat16, autodiff would
+  keep the maps in float32 for it. No gradient flows through the returned
+  statistics. `near` is a guess of the mean, see `_moments`.
   """
   mean, var = _moments(at_least_float32(x), mask, count, near)
   return _affine(x, scale, bias, mean, var, epsilon), mean, var
