@@ -160,7 +160,10 @@ _VALUES = st.recursive(
   lambda inner: (
     st.lists(inner, max_size=4).map(tuple)
     | st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    # ConfigDict itself takes no dots in a key.
+    | st.dictionaries(
+      st.text(max_size=4).filter(lambda key: '.' not in key), inner, max_size=2
+    )
   ),
   max_leaves=6,
 )
