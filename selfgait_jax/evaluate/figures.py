@@ -33,6 +33,7 @@ LABELS = {
 NOT_DRAWN = ('eta_seconds', 'steps_per_second')
 # Settings: drawn only if a schedule changes them.
 SCHEDULED = ('learning_rate', 'target_momentum')
+HELD_OUT = 'held_out/'  # begins the names of the held-out check's scores
 # Names are drawn as they are: matplotlib would read 'a$_$b' as a formula.
 _plain_text = matplotlib.rc_context({'text.parse_math': False})
 
@@ -97,8 +98,8 @@ def cumulative_match(
     for i, (name, metrics) in enumerate(rows.items()):
       curve = np.array(metrics.get(f'{group}/cmc', []), float)
       ax.plot(
-        range(1, len(curve) + 1), curve, DASHES[i // len(COLOURS) % 3],
-        color=COLOURS[i % len(COLOURS)], label=name, marker='o', markersize=2.5,
+        range(1, len(curve) + 1), curve, **_line(i), label=name, marker='o',
+        markersize=2.5,
       )  # fmt: skip
     ax.set_title(titles[group])
     ax.set_xlabel('rank k')
@@ -111,11 +112,49 @@ def cumulative_match(
 
 
 @_plain_text
+def held_out(
+  series: Mapping[str, Sequence[tuple[int, float]]],
+  titles: Mapping[str, str],
+  stage: str,
+) -> bytes | None:
+  """Rank-1 of the held-out check over the steps, a line a probe group.
+
+  Args:
+    series: name -> (step, value) in order; draws `held_out/<group>/rank1` and
+      leaves out what is no finite number.
+    titles: name of each group in the legend; a group that has none stands
+      there in capitals.
+    stage: names the picture.
+
+  Returns:
+    PNG, or None if nothing was checked.
+  """
+  drawn = {}
+  for name, points in series.items():
+    group = name.removeprefix(HELD_OUT).removesuffix('/rank1')
+    # Not `held_out/rank1`, which repeats the first group.
+    if name == f'{HELD_OUT}{group}/rank1' and len(_finite(points)):
+      drawn[group] = _finite(points)
+  if not drawn:
+    return None
+  fig, (ax,) = _panels(1, aspect=0.62)
+  for i, (group, points) in enumerate(drawn.items()):
+    title = titles.get(group, errors.printable(group.upper(), 60))
+    ax.plot(*points.T, **_line(i), label=title, marker='o', markersize=3)
+  ax.set_title(f'{stage}: rank-1 on held-out subjects', size=10)
+  ax.set_ylabel('rank-1 (%)')
+  _count_steps(ax)
+  fig.legend(loc='outside lower center', ncols=3)
+  return _png(fig)
+
+
+@_plain_text
 def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   """Every quantity of one stage over its steps, the loss first.
 
   Args:
-    series: name -> (step, value) in order; leaves out what is no finite number.
+    series: name -> (step, value) in order; leaves out what is no finite number
+      and what `held_out` draws.
 
   Returns:
     PNG, or None if there is nothing to draw.
@@ -126,7 +165,7 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   }
   drawn = sorted(
     (name for name, points in series.items() if _worth_drawing(name, points)),
-    key=lambda name: ('loss' not in name, 'held_out' not in name, name),
+    key=lambda name: ('loss' not in name, name),
   )
   if not drawn:
     return None
@@ -143,8 +182,7 @@ def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
       ax.plot(step[window // 2 :][: len(smooth)], smooth, color=colour)
     ax.set_title(name, size=9)
     ax.set_ylabel(_label(name))
-    ax.set_xlabel('step')
-    ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    _count_steps(ax)
   return _png(fig)
 
 
@@ -183,6 +221,20 @@ def _panels(count, aspect, **settings):
   return fig, axes[:count]
 
 
+def _line(i):
+  """Colour and dashes of the i-th line of a panel."""
+  return {
+    'color': COLOURS[i % len(COLOURS)],
+    'linestyle': DASHES[i // len(COLOURS) % len(DASHES)],
+  }
+
+
+def _count_steps(ax):
+  """Labels the horizontal axis with steps."""
+  ax.set_xlabel('step')
+  ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+
+
 def _finite(points):
   """Those points of which both numbers are finite, float [n, 2]."""
   numbers = [
@@ -194,10 +246,10 @@ def _finite(points):
 
 
 def _worth_drawing(name, points):
+  if name in NOT_DRAWN or name.startswith(HELD_OUT):
+    return False
   moves = len({value for _, value in points}) > 1
-  return (
-    len(points) and name not in NOT_DRAWN and (moves or name not in SCHEDULED)
-  )
+  return len(points) and (moves or name not in SCHEDULED)
 
 
 def _smoothed(values):
@@ -210,8 +262,6 @@ def _smoothed(values):
 
 def _label(name):
   last = name.split('/')[-1]
-  if last.startswith('rank'):
-    return f'{last.replace("rank", "rank-")} (%)'
   return LABELS.get(last, last.replace('_', ' '))
 
 

@@ -80,7 +80,7 @@ def write(
       _picture(figures.cumulative_match(rows, titles), 'CMC curves'),
     ),
     *(
-      _section(f'Training: {stage}', _picture(figures.curves(series), stage))
+      _section(f'Training: {stage}', _training(stage, series, titles))
       for stage, series in (curves or {}).items()
     ),
     _clips(clips),
@@ -195,6 +195,14 @@ def _views(results, rows, titles):
     'Each cell of a map compares the probes of one view with the gallery of '
     'one view. The means leave out the diagonal (identical views). The table '
     'has the layout of Table 1 of the SelfGait paper.',
+  )
+
+
+def _training(stage, series, titles):
+  """Rank-1 on held-out subjects, where it was checked, and all curves."""
+  checks = figures.held_out(series, titles, stage)
+  return _picture(checks, f'held-out rank-1 of {stage}') + _picture(
+    figures.curves(series), stage
   )
 
 

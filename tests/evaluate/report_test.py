@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from matplotlib import image
+from matplotlib.colors import to_rgb
 
 from selfgait_jax import errors, protocols
 from selfgait_jax.evaluate import figures, report
@@ -59,6 +60,7 @@ def everything():
       'loss': [(step, 1 / (1 + step)) for step in range(200)],
       'effective_rank': [(0, 9.0), (20, float('nan')), (40, float('inf'))],
       'eta_seconds': [(0, 1.0)],
+      'held_out/rank1': [(0, 10.0)],
       'held_out/nm/rank1': [(0, 10.0)],
     },
     'finetune': {},
@@ -93,7 +95,8 @@ def test_report_holds_everything_and_is_self_contained(tmp_path):
     assert raw not in text
 
   pictures = images_of(text)
-  assert len(pictures) == 4  # heat maps, CMC, one stage, one clip
+  # Heat maps, CMC, two of the one stage with curves, one clip.
+  assert len(pictures) == 5
   assert all(p.startswith('data:image/png;base64,') for p in pictures)
   assert not re.search(r'https?:|<script|<link|url\(', text)
 
@@ -137,6 +140,53 @@ def test_what_is_no_number_is_not_drawn():
     {'loss': [(1, 0.5)]}
   )
   assert figures.curves({'loss': points[1:]}) is None
+
+
+def checks():
+  """A held-out check of three groups, as the log of a stage has it."""
+  scores = {'nm': 90.0, 'bg': 60.0, 'cl': 30.0}
+  series = {'held_out/rank1': [(500, 90.0), (1000, 90.0)]}
+  for group, value in scores.items():
+    series[f'held_out/{group}/rank1'] = [(500, value), (1000, value)]
+  return series
+
+
+def test_held_out_rank1_has_a_line_a_group():
+  pixels = image.imread(io.BytesIO(figures.held_out(checks(), {}, 'finetune')))
+  colours = [to_rgb(colour) for colour in figures.COLOURS]
+  rows = []
+  for colour in colours[:3]:
+    close = np.abs(pixels[..., :3] - colour).max(axis=2) < 0.02
+    longest = close.sum(axis=1)
+    rows.append(np.argmax(longest))
+    assert longest.max() > pixels.shape[1] / 2  # over all the steps
+  assert rows == sorted(rows)  # NM above BG above CL
+  spacing = np.diff(rows)
+  assert np.ptp(spacing) <= 2  # 30 points each
+  # Nothing for `held_out/rank1`, which repeats the first group.
+  assert not (np.abs(pixels[..., :3] - colours[3]).max(axis=2) < 0.02).any()
+
+
+def test_held_out_rank1_of_groups_without_a_number_is_not_drawn():
+  none = {'held_out/nm/rank1': [(1, None)], 'held_out/rank1': [(1, 2.0)]}
+  assert figures.held_out(none, {}, 'pretrain') is None
+  one = {'held_out/cl/rank1': [(1, 5.0)]}
+  assert figures.held_out(none | one, {}, 'pretrain') == figures.held_out(
+    one, {}, 'pretrain'
+  )
+
+
+def test_held_out_rank1_is_drawn_once_and_only_where_it_was_checked(tmp_path):
+  loss = {'loss': [(1, 2.0), (2, 1.0)]}
+  curves = {'pretrain': loss, 'finetune': loss | checks(), 'train': checks()}
+  report.write(tmp_path / 'a.html', {}, curves=curves)
+  text = (tmp_path / 'a.html').read_text(encoding='utf-8')
+  assert re.findall('alt="([^"]*)"', text) == [
+    'pretrain', 'held-out rank-1 of finetune', 'finetune',
+    'held-out rank-1 of train',
+  ]  # fmt: skip
+  # The other curves are those of a stage without checks.
+  assert images_of(text)[0] == images_of(text)[2]
 
 
 def test_frozen_classifiers_and_verification_are_named(tmp_path):
