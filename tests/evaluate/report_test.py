@@ -1,5 +1,6 @@
 """The HTML report holds what it was given, and nothing from elsewhere."""
 
+import importlib.util
 import io
 import json
 import re
@@ -9,8 +10,11 @@ import pytest
 from matplotlib import image
 from matplotlib.colors import to_rgb
 
+from configs import synthetic
 from selfgait_jax import errors, protocols
 from selfgait_jax.evaluate import figures, report
+from selfgait_jax.run import metrics
+from selfgait_jax.train import monitor
 
 
 def result(protocol='casiab', noise=0.0, seed=0):
@@ -165,6 +169,25 @@ def test_held_out_rank1_has_a_line_a_group():
   assert np.ptp(spacing) <= 2  # 30 points each
   # Nothing for `held_out/rank1`, which repeats the first group.
   assert not (np.abs(pixels[..., :3] - colours[3]).max(axis=2) < 0.02).any()
+
+
+def test_held_out_rank1_as_training_logs_it(tmp_path, monkeypatch):
+  # Without TensorBoard, which takes seconds to import.
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+  config = synthetic.get_config('smoke')
+  config.log.held_out_every_steps, config.log.every_steps = 2, 10
+  scores = {'rank1': 5.0, 'nm/rank1': 5.0, 'cl/rank1': 3.0}
+  log = monitor.Monitor(
+    config, 'pretrain', tmp_path, 0, lambda *_: scores, None, None
+  )
+  log.after(2, None, {'clip_1': np.zeros((1, 1, 64, 64))}, {}, None)
+  log.close()
+  logged = metrics.read_curves(tmp_path)
+  points = {'nm': [(2, 5.0)], 'cl': [(2, 3.0)]}
+  written = {f'held_out/{g}/rank1': points[g] for g in points}
+  drawn = figures.held_out(logged, {}, 'pretrain')
+  assert drawn is not None
+  assert drawn == figures.held_out(written, {}, 'pretrain')
 
 
 def test_held_out_rank1_of_groups_without_a_number_is_not_drawn():
