@@ -12,8 +12,10 @@ pretrain without labels, fine-tune with labels and evaluate:
   predictive        pretrains by predicting the last frame of a clip
   joint             the same, with a labelled step after every four
   byol              with the schedules of the BYOL paper
-  label_free        by contrast within one view, which does not collapse
-  synchronised      by contrast between two views of one walk
+  contrast          by contrast within one view, which does not collapse
+  contrast_synchronised  by contrast between two views of one walk
+  strict            finds identities without labels, single sequences given
+  synchronised      the same, given which sequences show one walk
   laptop            development split, in under an hour on 2 CPU cores
 
 Those of OpenGait (configs/opengait.py) train with labels: gaitset, gaitpart,
@@ -39,8 +41,12 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
     'predictive': predictive,
     'joint': joint,
     'byol': byol,
-    'label_free': label_free,
-    'synchronised': synchronised,
+    'contrast': contrast,
+    'contrast_synchronised': contrast_synchronised,
+    'strict': functools.partial(discovery, 'strict'),
+    'synchronised': functools.partial(discovery, 'synchronised'),
+    'strict_laptop': functools.partial(discovery_laptop, 'strict'),
+    'synchronised_laptop': functools.partial(discovery_laptop, 'synchronised'),
     'laptop': laptop,
   }
   narrow = {
@@ -95,20 +101,37 @@ def byol() -> ml_collections.ConfigDict:
   return c
 
 
-def label_free() -> ml_collections.ConfigDict:
+def contrast() -> ml_collections.ConfigDict:
   """SelfGait's network and data, pretrained by contrast within one view."""
   c = selfgait()
   default.one_view_contrast(c.pretrain)
   return c
 
 
-def synchronised() -> ml_collections.ConfigDict:
+def contrast_synchronised() -> ml_collections.ConfigDict:
   """The same with two cameras in a batch: the two views of a walk attract.
 
   Needs to know which sequences were recorded together, but no identity.
   """
-  c = label_free()
+  c = contrast()
   c.pretrain.pairs, c.pretrain.views_per_batch = 'synchronised_views', 2
+  return c
+
+
+def discovery(setting: str) -> ml_collections.ConfigDict:
+  """Identities without labels; then the same network with all labels."""
+  c = selfgait()
+  c.stages = 'discover,train,evaluate'
+  c.discover.setting = setting
+  return c
+
+
+def discovery_laptop(setting: str) -> ml_collections.ConfigDict:
+  """A narrow network on the development split, by rounds and by all labels."""
+  c = discovery(setting)
+  c.data.partition = 'development'
+  default.narrow_discovery(c, steps=600, relabel_at=(300, 450))
+  c.log.images_every_steps = 0
   return c
 
 

@@ -1,7 +1,8 @@
 """Every setting of a run, with its meaning; the other configs change some.
 
-A stage (`pretrain`, `finetune`, `few_scratch`, `few_pretrained`, `train`) is a
-section made by `label_free_stage` or `supervised_stage`. `config.stages` says
+A stage (`pretrain`, `discover`, `finetune`, `few_scratch`, `few_pretrained`,
+`train`) is a section made by `label_free_stage`, `discovery_stage` or
+`supervised_stage`. `config.stages` says
 which of them run, and in which order. The allowed values of each setting are
 in selfgait_jax/settings/choices.py.
 """
@@ -50,6 +51,7 @@ def get_config() -> ml_collections.ConfigDict:
   c.model = networks.selfgait()
 
   c.pretrain = label_free_stage()
+  c.discover = discovery_stage()
   c.finetune = supervised_stage(init='pretrain')
   c.few_scratch = supervised_stage(labelled_fraction=0.1)
   c.few_pretrained = supervised_stage(init='pretrain', labelled_fraction=0.1)
@@ -122,6 +124,27 @@ def label_free_stage(**changes) -> ml_collections.ConfigDict:
   return _changed(s, changes)
 
 
+def discovery_stage(**changes) -> ml_collections.ConfigDict:
+  """Identities without labels: a triplet loss on pseudo-identities, in rounds.
+
+  The pseudo-identities are found by selfgait_jax/discover: at first in gait
+  energy images, and at each step of `relabel_at` in the network's embeddings.
+  """
+  s = _stage()
+  s.objective = 'clusters'
+  s.setting = 'strict'  # what is known of a sequence: data/blind.py
+  s.relabel_at = (1000, 1500, 2000, 2500, 3000)
+  s.relabel_frames = 30  # of the middle of each sequence, to find it by
+  s.neighbours = 8  # synchronised: about as many as a person has walks
+  s.averaged = 3  # synchronised: walks whose neighbourhoods are averaged
+  s.steps = 4000
+  s.batch_subjects, s.batch_sequences = 8, 8
+  s.frames, s.ordered = 8, False
+  s.optimizer, s.learning_rate, s.schedule = 'adam', 1e-3, 'cosine'
+  s.warmup_steps, s.weight_decay = 50, 0.0
+  return _changed(s, changes)
+
+
 def supervised_stage(**changes) -> ml_collections.ConfigDict:
   """SelfGait's fine-tuning: batch-all triplet, margin 0.2, SGD 0.03."""
   s = _stage()
@@ -186,6 +209,27 @@ def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
   stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
   stage.optimizer, stage.learning_rate = 'adam', 1e-3
   stage.weight_decay = 0.0
+
+
+def narrow_discovery(
+  c: ml_collections.ConfigDict, steps: int, relabel_at: tuple[int, ...]
+) -> None:
+  """Sets a narrow network that learns by rounds and, beside it, by all labels.
+
+  Both stages have the same network, batches and steps.
+  """
+  c.model.widths, c.model.embedding_dim = (8, 16, 32), 64
+  c.model.use_motion, c.model.projector_hidden = False, 0
+  c.discover.relabel_at = relabel_at
+  for name in ('steps',):
+    c.discover[name] = c.train[name] = steps
+  c.discover.learning_rate = 3e-3
+  for name in (
+    'batch_subjects', 'batch_sequences', 'frames', 'ordered', 'optimizer',
+    'learning_rate', 'schedule', 'warmup_steps', 'weight_decay',
+  ):  # fmt: skip
+    c.train[name] = c.discover[name]
+  c.checkpoint.every_steps = 100
 
 
 def laptop(

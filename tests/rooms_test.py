@@ -13,7 +13,7 @@ ROOT = pathlib.Path(selfgait_jax.__file__).parent
 # only those. CONTRIBUTING.md describes what each room is for.
 FLOORS = (
   {'errors'},
-  {'machine', 'models', 'retrieval'},
+  {'machine', 'models', 'retrieval', 'reciprocal'},
   {'run', 'protocols', 'losses'},
   {'data'},
   {'train', 'embedder'},

@@ -32,8 +32,8 @@ class Facts:
     aligned: whether the PNG files are already 64 x 64 frames.
     pickle: which of the pickles in a folder, sorted by name, has the
       silhouettes; None if a folder has only one.
-    views_are_cameras: whether all sequences of one view come from one camera;
-      otherwise a view only tells sequences apart.
+    camera_pattern: regular expression of 'condition/view', whose group is the
+      camera; None if the names do not tell which camera recorded a sequence.
     synchronised: whether the views of one subject and condition show the same
       walk, recorded by several cameras.
     numbered: conditions that only count the sequences of a subject. Preparation
@@ -51,7 +51,7 @@ class Facts:
   note: str = ''
   aligned: bool = False
   pickle: int | None = None
-  views_are_cameras: bool = True
+  camera_pattern: str | None = '.*/(.*)'  # the view
   synchronised: bool = False
   numbered: tuple[str, ...] = ()
 
@@ -60,6 +60,11 @@ class Facts:
     """Whether every subject has every condition and view, with known names."""
     levels = self.subjects, self.conditions, self.views
     return all(isinstance(names, tuple) for names in levels)
+
+  def camera(self, condition: str, view: str) -> str:
+    """The camera that recorded a sequence; '' if its names do not tell."""
+    found = re.fullmatch(self.camera_pattern or '', f'{condition}/{view}')
+    return found.group(1) if found else ''
 
   def sequences(self) -> Iterator[tuple[str, str, str]]:
     """Every (subject, condition, view) of a grid, in order."""
@@ -121,7 +126,7 @@ GAIT3D = Facts(
   num_subjects=4000,
   num_sequences=None,
   note='over 25,000 sequences are published',
-  views_are_cameras=False,
+  camera_pattern=r'camid(\d+)_.*',
 )
 
 GREW_PROBE = 'probe'  # folder of test sequences with unpublished subjects
@@ -137,7 +142,7 @@ GREW = Facts(
   num_sequences=None,
   note='20,000 training subjects, 6,000 test subjects and the probe folder',
   aligned=True,
-  views_are_cameras=False,
+  camera_pattern=None,
   numbered=('01', '02'),
 )
 
@@ -158,8 +163,9 @@ CCPG = Facts(
   name='ccpg',
   subjects=tuple(f'{n:03d}' for n in range(200)),
   conditions=r'U\d_D\d(_BG)?',
-  views='.+',  # begins with the camera
+  views='.+',
   example='000/U0_D0/07_1',
+  camera_pattern=r'.*/(\d+).*',
   num_subjects=200,
   num_sequences=None,
   note='over 16,000 sequences are published',

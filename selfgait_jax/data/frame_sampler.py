@@ -159,3 +159,28 @@ def fixed_windows(
   return dataclasses.replace(
     sequences, starts=sequences.starts + first, lengths=lengths
   )
+
+
+def middle(sequences: SequenceSet, frames: int) -> SequenceSet:
+  """Cuts each sequence to at most `frames` frames around its middle.
+
+  A walker comes near or leaves at the ends of a sequence, where silhouettes are
+  worse.
+  """
+  lengths = np.minimum(sequences.lengths, frames)
+  starts = sequences.starts + (sequences.lengths - lengths) // 2
+  return dataclasses.replace(
+    sequences, starts=starts, lengths=lengths, pixels=None
+  )
+
+
+def equal_clips(sequences: SequenceSet, frames: int) -> SequenceSet:
+  """A copy with `frames` frames of each sequence; short ones are repeated."""
+  some = middle(sequences, frames)
+  offsets = np.arange(frames) % some.lengths[:, None]
+  return dataclasses.replace(
+    some,
+    frames=some.frames[(some.starts[:, None] + offsets).ravel()],
+    starts=np.arange(len(some)) * frames,
+    lengths=np.full(len(some), frames),
+  )

@@ -33,6 +33,7 @@ def batches(
   first_step: int,
   last_step: int,
   process_slice: tuple[int, int] = (0, 1),
+  held: Subset | None = None,
 ) -> Iterator[Batch]:
   """Yields the batches of steps first_step to last_step - 1, loaded ahead.
 
@@ -40,10 +41,11 @@ def batches(
   frame numbers, from which `resident.take` makes pixels on the device. A batch
   is a function of the seed, the stage's name and the step: the loader and the
   number of workers don't change it. Arguments and errors are those of
-  `batch_function`.
+  `batch_function`; `held` are the rows whose frames the devices hold, if these
+  are more than `subset`.
   """
   if config.data.loader == 'device':
-    starts = resident.store_starts(sequences, subset)
+    starts = resident.store_starts(sequences, held or subset)
     sequences = dataclasses.replace(sequences, starts=starts)
     function = number_function
   else:

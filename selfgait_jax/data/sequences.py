@@ -56,14 +56,18 @@ class SequenceSet:
     return np.unique(self.subjects, return_inverse=True)[1].astype(np.int32)
 
   @functools.cached_property
+  def hashes(self) -> np.ndarray:
+    """str [N], `pixel_fingerprint` of each sequence; computed where unknown."""
+    if self.pixels is not None:
+      return self.pixels
+    return np.array([pixel_fingerprint(self[row]) for row in range(len(self))])
+
+  @functools.cached_property
   def fingerprint(self) -> str:
     """Hash of all names and pixels in this order, 16 hex digits."""
-    pixels = self.pixels
-    if pixels is None:
-      pixels = [pixel_fingerprint(self[row]) for row in range(len(self))]
     digest = hashlib.blake2b(digest_size=8)
     for names in zip(
-      self.subjects, self.conditions, self.views, pixels, strict=True
+      self.subjects, self.conditions, self.views, self.hashes, strict=True
     ):
       digest.update(f'{"/".join(names)};'.encode())
     return digest.hexdigest()

@@ -8,13 +8,14 @@ import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import draws, partition_file, partitions
+from selfgait_jax.data import blind, draws, partition_file, partitions
 from selfgait_jax.data.sequences import SequenceSet
 
 _SHARES = {  # by objective
   'two_view': ('unlabelled',),
   'predictive': ('unlabelled',),
   'joint': ('unlabelled', 'labelled'),
+  'clusters': ('unlabelled',),
   'supervised': ('labelled',),
 }
 
@@ -160,6 +161,25 @@ def training_rows(
   return Subset(
     chosen.get('unlabelled', none), chosen.get('labelled', none), names
   )
+
+
+def hide(
+  sequences: SequenceSet, subset: Subset, setting: str
+) -> tuple[SequenceSet, Subset]:
+  """What a label-free stage may know of its share, as a set of its own.
+
+  Args:
+    sequences: the training side, as `cut` returns it.
+    subset: from `training_rows`, without labelled rows.
+    setting: see data/blind.py.
+
+  Returns:
+    The unlabelled sequences, anonymous and in an order that tells nothing, and
+    all of their rows. They share the frames of `sequences`.
+  """
+  rows = blind.order(sequences, subset.unlabelled)
+  hidden = blind.hide(sequences.select(rows), setting)
+  return hidden, dataclasses.replace(subset, unlabelled=np.arange(len(rows)))
 
 
 def check_same(path: pathlib.Path, subset: Subset) -> None:

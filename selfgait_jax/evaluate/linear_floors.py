@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from selfgait_jax.data import datasets
+from selfgait_jax.data import blind, datasets
 from selfgait_jax.data.sequences import SequenceSet
-from selfgait_jax.evaluate import gei
+from selfgait_jax.discover import cameras, gei
 
 # Name in `results.json`: title of the row.
 TITLES = {
@@ -19,7 +19,6 @@ TITLES = {
   'gei_cca': 'GEI with multi-view CCA (synchronised)',
 }
 
-DEVIATION_FLOOR = 0.05  # added to the deviation of a pixel, of white = 1
 COMPONENTS = 60  # principal components of a camera, and dimensions of the CCA
 RIDGE = 0.3  # added to the covariance of whitened components, per walk
 
@@ -45,50 +44,20 @@ def embed_all(
   images = gei.embed(test, config.eval.max_frames)
   yield TITLES['gei'], images
   facts = datasets.find(config.data.name)
-  if 'init_from' in sources or not (facts and facts.views_are_cameras):
+  if 'init_from' in sources or not (facts and facts.camera_pattern):
     return
   train = load('train')
+  views, seen_views = blind.cameras(test), blind.cameras(train)
   seen = gei.embed(train, config.eval.max_frames)
   images, seen = (
-    standardise_by_camera(x, views, seen, train.views)
-    for x, views in ((images, test.views), (seen, train.views))
+    cameras.standardise(x, of, seen, seen_views, gei.DEVIATION_FLOOR)
+    for x, of in ((images, views), (seen, seen_views))
   )
   yield TITLES['gei_by_camera'], images
   if facts.synchronised:
-    mapped = multi_view_cca(
-      images, test.views, seen, train.views, walks_of(train)
-    )
+    mapped = multi_view_cca(images, views, seen, seen_views, walks_of(train))
     if mapped is not None:
       yield TITLES['gei_cca'], mapped
-
-
-def standardise_by_camera(
-  images: np.ndarray,
-  views: np.ndarray,
-  train_images: np.ndarray,
-  train_views: np.ndarray,
-) -> np.ndarray:
-  """Subtracts each camera's mean image and divides by its deviation.
-
-  A camera without training sequences takes the statistics of all of them.
-
-  Args:
-    images: float32 [N, 1, D], of `gei.embed`.
-    views: [N], the camera of each.
-    train_images: [M, 1, D], of unlabelled training sequences.
-    train_views: [M].
-
-  Returns:
-    float32 [N, 1, D].
-  """
-  out = np.empty_like(images)
-  for view in np.unique(views):
-    seen = train_images[train_views == view]
-    seen = seen if len(seen) else train_images
-    rows = views == view
-    deviation = seen.std(axis=0) + DEVIATION_FLOOR
-    out[rows] = (images[rows] - seen.mean(axis=0)) / deviation
-  return out
 
 
 def multi_view_cca(
@@ -105,9 +74,9 @@ def multi_view_cca(
   closest. Who walks is not used; which recordings show the same walk is.
 
   Args:
-    images: [N, 1, D], of `standardise_by_camera`.
+    images: [N, 1, D], of `cameras.standardise`.
     views: [N].
-    train_images: [M, 1, D], of `standardise_by_camera`, too.
+    train_images: [M, 1, D], of `cameras.standardise`, too.
     train_views: [M].
     train_walks: [M], an anonymous number or name of the walk.
 

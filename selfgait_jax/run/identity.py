@@ -7,7 +7,9 @@ import json
 from selfgait_jax import __version__
 
 # Every training stage, in the order of a table's rows.
-STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'train', 'finetune')
+STAGES = (
+  'pretrain', 'discover', 'few_scratch', 'few_pretrained', 'train', 'finetune',
+)  # fmt: skip
 # Settings that change where, how fast or how often, but no number; what does
 # change one, `config_hash` adds.
 WITHOUT_EFFECT = ('data_dir', 'stages', 'checkpoint', 'log', 'distributed')

@@ -12,10 +12,17 @@ _LARGEST = 10**6  # of the numbers in a model's settings
 _CONFIG_KEYS = ('config_hash', 'seed', 'program')  # of an entry of the history
 
 
-def make_manifest(config, stage_name: str, start: str = '') -> dict:
+def make_manifest(
+  config, stage_name: str, setting: str = '', start: str = ''
+) -> dict:
   """What a reader of the checkpoint must know, as JSON.
 
-  `start` is where the stage's first weights came from, '' for random ones.
+  Args:
+    config: the whole config.
+    stage_name: of the stage.
+    setting: what the stage knew of its sequences (data/blind.py); '' if it
+      used labels.
+    start: where its first weights came from; '' for random ones.
   """
   stage = config[stage_name]
   source = {
@@ -23,6 +30,7 @@ def make_manifest(config, stage_name: str, start: str = '') -> dict:
     'stage': stage_name,
     'objective': stage.objective,
     'pairs': stage.get('pairs', ''),
+    'setting': setting,
     'identity_sampler': config.reference.pretrain_sampler,
     'labelled_fraction': stage.labelled_fraction,
     'steps': stage.steps,
@@ -93,7 +101,15 @@ def check_form(manifest: Any) -> None:
     if not all(_is_setting(v) for v in values):
       raise ValueError(f'no valid model.{name} in the manifest')
   source = manifest['source']
-  for name in ('objective', 'pairs', 'start', 'kind', 'file', 'config_hash'):
+  for name in (
+    'objective',
+    'pairs',
+    'setting',
+    'start',
+    'kind',
+    'file',
+    'config_hash',
+  ):
     if not isinstance(source.get(name, ''), str):
       raise ValueError(f'no valid source.{name} in the manifest')
   if not isinstance(source.get('steps', 0), int):

@@ -1,13 +1,13 @@
 """The rule for every setting, by its name: what each may be.
 
 `RUN` holds all of the config except the network (`MODEL`) and the stages
-(`STAGE`, and `LABEL_FREE` for those that can learn without labels). The
-settings are explained in configs/default.py and settings/networks.py.
+(`STAGE`, and more of them for label-free stages). The settings are explained in configs/default.py and settings/networks.py.
 """
 
 import math
 
 from selfgait_jax import protocols, retrieval
+from selfgait_jax.data import blind
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
 from selfgait_jax.settings.rules import (
@@ -144,7 +144,7 @@ STAGE = {
   'decay_vectors': SWITCH,
   'clip_norm': number(),
 }
-LABEL_FREE = {
+LABEL_FREE = {  # a stage that compares two views
   # Two views of a clip; its last frame from the others; the same, with some
   # labelled steps; labelled steps only.
   'objective': one_of('two_view', 'predictive', 'joint', 'supervised'),
@@ -161,3 +161,18 @@ LABEL_FREE = {
   'target_momentum': _SHARE,
   'target_schedule': one_of('constant', 'cosine'),
 }
+DISCOVERY = {  # a stage that learns from pseudo-identities
+  'objective': one_of('clusters'),
+  'setting': one_of(*blind.SETTINGS),
+  'relabel_at': whole_numbers(1),
+  'relabel_frames': _COUNT,
+  'neighbours': whole(2),
+  'averaged': _COUNT,
+}
+
+
+def of_stage(section) -> dict:
+  """The rules of a stage, by the settings that its section has."""
+  if 'relabel_at' in section:
+    return STAGE | DISCOVERY
+  return STAGE | LABEL_FREE if 'pairs' in section else STAGE

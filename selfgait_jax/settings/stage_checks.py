@@ -21,7 +21,10 @@ def check(config, name: str, stages: list[str]) -> None:
   _check_sampling(config, name)
   if stage.objective in ('supervised', 'joint'):
     _check_labelled(config, name)
-  if stage.objective != 'supervised':
+  if stage.objective == 'clusters':
+    _check_rounds(config, name)
+    _check_cameras(config, name)
+  elif stage.objective != 'supervised':
     _check_label_free(config, name)
     _check_pairs(config, name)
     _check_views(config, name)
@@ -128,6 +131,41 @@ def _check_label_free(config, name):
     rules.check(f'{name}.ordered', stage.ordered, rules.one_of(True))
 
 
+def _check_rounds(config, name):
+  stage = config[name]
+  steps = (0, *stage.relabel_at, stage.steps)
+  if not rules.rises(steps):
+    raise errors.UserError(
+      f'expected rising steps below config.{name}.steps={stage.steps} at which '
+      f'to find pseudo-identities anew, found {tuple(stage.relabel_at)}; change '
+      f'config.{name}.relabel_at'
+    )
+  if stage.cross_entropy_weight or not stage.triplet_weight:
+    raise errors.UserError(
+      f'expected a triplet loss alone for {name}, whose number of '
+      'pseudo-identities changes, found triplet_weight='
+      f'{stage.triplet_weight} and cross_entropy_weight='
+      f'{stage.cross_entropy_weight}; change config.{name}'
+    )
+
+
+def _check_cameras(config, name):
+  stage, facts = config[name], datasets.find(config.data.name)
+  if facts is None:  # data/partitions.py lists the known ones
+    return
+  if facts.camera_pattern is None:
+    raise errors.UserError(
+      f'expected a data set that names the camera of each sequence for {name}, '
+      f'found {facts.name}, which does not; take the stage out of config.stages'
+    )
+  if stage.setting == 'synchronised' and not facts.synchronised:
+    raise errors.UserError(
+      'expected a data set that records a walk with several cameras at a time '
+      f'with {name}.setting=synchronised, found {facts.name}; set '
+      f'config.{name}.setting=strict'
+    )
+
+
 def _check_pairs(config, name):
   stage = config[name]
   if stage.views_per_batch == 2 and stage.pairs != 'synchronised_views':
@@ -154,10 +192,10 @@ def _check_views(config, name):
   stage, facts = config[name], datasets.find(config.data.name)
   if facts is None:  # data/partitions.py lists the known ones
     return
-  if stage.views_per_batch == 1 and not facts.views_are_cameras:
+  if stage.views_per_batch == 1 and facts.camera_pattern is None:
     raise errors.UserError(
-      f'expected a data set whose views are cameras with {name}.views_per_batch'
-      f'=1, found {facts.name}, whose views only tell sequences apart; set '
+      'expected a data set that names the camera of each sequence with '
+      f'{name}.views_per_batch=1, found {facts.name}, which does not; set '
       f'config.{name}.views_per_batch=0'
     )
   if stage.pairs == 'synchronised_views' and not facts.synchronised:

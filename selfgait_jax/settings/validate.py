@@ -17,8 +17,7 @@ def check_values(config) -> None:
   for name in _stages(config):
     if name in identity.STAGES:
       _find(config, f'{name}.objective')
-      more = choices.LABEL_FREE if 'pairs' in config[name] else {}
-      _check_section(config, f'{name}.', choices.STAGE | more)
+      _check_section(config, f'{name}.', choices.of_stage(config[name]))
 
 
 def check(config) -> None:

@@ -13,7 +13,7 @@ from selfgait_jax.data import feeds, input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import files, lockstep, processes, sharding, signals
 from selfgait_jax.run import checkpointing, manifests, metrics
-from selfgait_jax.train import monitor, start, steps
+from selfgait_jax.train import monitor, rounds, start, steps
 from selfgait_jax.train.task import make_task
 
 
@@ -49,12 +49,11 @@ def train(
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
     files.write_json(directory / 'subset.json', subset.names)
-  feed = feeds.make_feed(config, sequences, subset, mesh)
 
   # The state that it starts from or resumes from.
   source = start.find_source(config, workdir, task.stage)
   processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
-  manifest = manifests.make_manifest(config, stage_name, source)
+  manifest = manifests.make_manifest(config, stage_name, task.setting, source)
   checkpoints = checkpointing.Checkpoints(
     directory, manifest, config.checkpoint.keep
   )
@@ -68,22 +67,28 @@ def train(
   if processes.is_first():
     metrics.write_table(directory, state.params)
 
+  # Label-free stages see no name from here on.
+  check = make_check(config, sequences, task.model, mesh)
+  if task.setting:
+    sequences, subset = splits.hide(sequences, subset, task.setting)
+  feed = feeds.make_feed(config, sequences, subset, mesh)
+
   # Batch n depends only on the seed and on n, so a resumed run continues with
   # the batch that the stopped run would have taken next.
-  batches = input_pipeline.batches(
-    sequences,
-    subset,
-    config,
-    stage_name,
-    first,
-    last,
-    (processes.index(), processes.count()),
-  )
+  if task.stage.objective == 'clusters':
+    batches = rounds.batches(
+      task, stage_name, directory, sequences, subset, first, mesh,
+      lambda: {'params': state.params, 'batch_stats': state.batch_stats},
+    )  # fmt: skip
+  else:
+    batches = input_pipeline.batches(
+      sequences, subset, config, stage_name, first, last,
+      (processes.index(), processes.count()),
+    )  # fmt: skip
   label_free_step, labelled_step = (
     sharding.compile_step(functools.partial(step, task), mesh, feed)
     for step in (steps.pretrain_step, steps.supervised_step)
   )
-  check = make_check(config, sequences, task.model, mesh)
   watcher = monitor.Monitor(
     config, stage_name, directory, first, check, checkpoints, feed
   )

@@ -5,6 +5,7 @@ import dataclasses
 import flax.linen as nn
 import ml_collections
 
+from selfgait_jax.data import blind
 from selfgait_jax.models import factory
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
@@ -27,10 +28,17 @@ class Task:
   optimizer: optimizers.Optimizer
 
   def first_state(self, variables: dict) -> states.TrainState:
-    """The state before the first step; label-free stages have a target."""
-    label_free = self.stage.objective != 'supervised'
-    targets = self.model.target_modules if label_free else ()
+    """The state before the first step; stages with two views have a target."""
+    views = self.stage.objective not in ('supervised', 'clusters')
+    targets = self.model.target_modules if views else ()
     return states.create_state(variables, self.optimizer, targets)
+
+  @property
+  def setting(self) -> str:
+    """What is known of the sequences (data/blind.py); '' for their labels."""
+    if self.config.reference.pretrain_sampler:
+      return ''
+    return blind.setting_of(self.stage)
 
 
 def make_task(

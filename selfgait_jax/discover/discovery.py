@@ -1,0 +1,135 @@
+"""From embeddings and cameras to pseudo-identities, without a label.
+
+The threshold of the clustering is chosen without labels, too: it is the one at
+which two clusterings of different evidence agree most.
+"""
+
+import dataclasses
+
+import numpy as np
+from sklearn import metrics
+
+from selfgait_jax import errors
+from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.discover import links, walks
+
+LEAST_SEQUENCES = 2  # of a pseudo-identity
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+  """Pseudo-identities of N sequences.
+
+  Attributes:
+    labels: int32 [N], -1 for a sequence without one.
+    threshold: of the clustering, the one that was chosen.
+    agreement: {threshold: adjusted Rand index between two clusterings}.
+  """
+
+  labels: np.ndarray
+  threshold: float
+  agreement: dict[float, float]
+
+  def to_json(self) -> dict:
+    """Plain values, for another process."""
+    return dataclasses.asdict(self) | {
+      'labels': self.labels.tolist(),
+      'agreement': list(self.agreement.items()),
+    }
+
+  @classmethod
+  def from_json(cls, found: dict) -> 'Found':
+    """The inverse of `to_json`."""
+    labels = np.array(found['labels'], np.int32)
+    return cls(labels, found['threshold'], dict(found['agreement']))
+
+  @property
+  def classes(self) -> int:
+    """Number of pseudo-identities."""
+    return int(self.labels.max(initial=-1)) + 1
+
+
+def find(
+  embeddings: np.ndarray,
+  free: np.ndarray,
+  sequences: SequenceSet,
+  setting: str,
+  neighbours: int,
+  averaged: int,
+) -> Found:
+  """Groups the sequences by person.
+
+  Args:
+    embeddings: [N, P, D], standardised by camera, parts of unit length.
+    free: [N, Q, D], the parts of them that clothing leaves alone.
+    sequences: N anonymous ones, from `blind.hide`.
+    setting: one of `blind.SETTINGS`; 'synchronised' uses which sequences are
+      of one walk.
+    neighbours: see `walks.candidates`; 'synchronised' only.
+    averaged: the same.
+
+  Raises:
+    errors.UserError: no threshold gives two pseudo-identities or more.
+  """
+  cameras, names = sequences.views, sequences.subjects
+  if setting == 'synchronised':
+    cluster = lambda rows: dict(
+      walks.candidates(
+        free[rows], cameras[rows], names[rows], neighbours, averaged
+      )
+    )
+    tried = cluster(np.arange(len(names)))
+    agreement = _camera_agreement(cluster, tried, cameras, names)
+  else:
+    graph = links.link(embeddings, free, cameras)
+    tried = dict(links.communities(graph))
+    agreement = links.stability(graph)
+  found = {key: _number(groups) for key, groups in tried.items()}
+  usable = [key for key in found if found[key].max(initial=-1) > 0]
+  if not usable:
+    raise errors.UserError(
+      f'expected pseudo-identities among {len(names)} sequences, found '
+      'everything in one group or none; train longer before the first '
+      'relabelling (config.discover.relabel_at) or use more data'
+    )
+  best = max(usable, key=lambda key: agreement.get(key, -1.0))
+  return Found(found[best], best, agreement)
+
+
+def _camera_agreement(cluster, tried, cameras, names):
+  """Agreement of the groups that every second camera finds with the others'.
+
+  The two halves of the cameras see the same walks and share no picture.
+  """
+  odd = np.isin(cameras, np.unique(cameras)[::2])
+  halves = []
+  for half in (np.flatnonzero(odd), np.flatnonzero(~odd)):
+    groups = cluster(half) if len(half) else {}
+    _, first = np.unique(names[half], return_index=True)
+    halves.append(
+      (names[half][first], {k: g[first] for k, g in groups.items()})
+    )
+  (some, mine), (others, theirs) = halves
+  _, here, there = np.intersect1d(some, others, return_indices=True)
+  return {
+    key: rand_index(mine[key][here], theirs[key][there])
+    for key in tried
+    if key in mine and key in theirs and len(here)
+  }
+
+
+def rand_index(some: np.ndarray, others: np.ndarray) -> float:
+  """Adjusted Rand index of two groupings, in which -1 stands for alone."""
+  alone = np.arange(len(some)) + max(some.max(), others.max()) + 1
+  some, others = (np.where(x < 0, alone, x) for x in (some, others))
+  return float(metrics.adjusted_rand_score(some, others))
+
+
+def _number(groups):
+  """Numbers 0, 1, 2, ... for the groups that are large enough, else -1."""
+  names, place, counts = np.unique(
+    groups, return_inverse=True, return_counts=True
+  )
+  kept = (names >= 0) & (counts >= LEAST_SEQUENCES)
+  numbers = np.where(kept, np.cumsum(kept) - 1, -1)
+  return numbers[place].astype(np.int32)

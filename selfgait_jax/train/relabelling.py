@@ -1,0 +1,94 @@
+"""What a round learns from: the pseudo-identities that can be seen now."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from selfgait_jax import embedder
+from selfgait_jax.data import draws, frame_sampler
+from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.discover import cameras, discovery, free_parts, gei
+from selfgait_jax.machine import processes
+from selfgait_jax.train import augment
+from selfgait_jax.train.task import Task
+
+# Sequences, and frames of each, on which clothes are tried.
+SAMPLE, SAMPLE_FRAMES = 256, 16
+LEAST_DEVIATION = 1e-6  # of a network's feature, for its standardisation
+
+
+class Finder:
+  """Finds pseudo-identities, by gait energy images or by the network."""
+
+  def __init__(self, task: Task, sequences: SequenceSet, mesh):
+    """Nothing is computed yet.
+
+    Args:
+      task: what the stage learns with.
+      sequences: N anonymous ones, from `blind.hide`.
+      mesh: of all devices.
+    """
+    self._task, self._sequences = task, sequences
+    model, config = task.config.model, task.config
+    self._embed = embedder.make_embedder(
+      task.model, mesh, 'embedding', model.crop_width, config.eval.batch_frames
+    )
+    rng = draws.generator(config.seed, 'clothes')
+    count = min(SAMPLE, len(sequences))
+    chosen = rng.choice(len(sequences), count, replace=False)
+    self._sample = frame_sampler.equal_clips(
+      sequences.select(np.sort(chosen)), SAMPLE_FRAMES
+    )
+
+  def by_images(self) -> discovery.Found:
+    """Pseudo-identities by gait energy images; needs no network."""
+    width = self._task.config.model.crop_width
+    features = lambda some: gei.strips(
+      gei.embed(some, some.lengths.max()), width
+    )
+    return self._find(features, gei.DEVIATION_FLOOR)
+
+  def by_network(self, variables: dict) -> discovery.Found:
+    """Pseudo-identities as a network with these variables sees them."""
+    frames = self._task.stage.relabel_frames
+    features = lambda some: self._embed(
+      variables, frame_sampler.middle(some, frames), frames, title='for a round'
+    )
+    return self._find(features, LEAST_DEVIATION)
+
+  def _find(self, features: Callable, floor: float) -> discovery.Found:
+    plain, sample = features(self._sequences), features(self._sample)
+    dressed = features(_dress(self._sample, self._task.config.seed))
+    standardise = lambda found, views: cameras.standardise(
+      found, views, plain, self._sequences.views, floor
+    )
+    views = self._sample.views
+    kept = free_parts.find(
+      standardise(sample, views), standardise(dressed, views)
+    )
+    parts = _unit(standardise(plain, self._sequences.views))
+    stage = self._task.stage
+    find = lambda: discovery.find(
+      parts,
+      parts[:, kept],
+      self._sequences,
+      stage.setting,
+      stage.neighbours,
+      stage.averaged,
+    ).to_json()
+    return discovery.Found.from_json(processes.from_first(find))
+
+
+def _dress(clips: SequenceSet, seed: int) -> SequenceSet:
+  """Clips of equal length with a coat, every second one with a bag, too."""
+  frames = clips.frames.reshape(len(clips), -1, *clips.frames.shape[1:])
+  dressed = jax.jit(augment.dress)(frames, jax.random.key(seed))
+  flat = np.asarray(dressed).reshape(clips.frames.shape)
+  return dataclasses.replace(clips, frames=flat, pixels=None)
+
+
+def _unit(parts):
+  norm = np.linalg.norm(parts, axis=-1, keepdims=True)
+  return parts / np.maximum(norm, np.finfo(np.float32).tiny)
