@@ -101,6 +101,7 @@ MODEL = {
   'halvings': whole_numbers(0),
   'halving': whole(0, 4),
   'embedding_dim': _COUNT,
+  'embedding_norm': SWITCH,
   'projector_hidden': whole(),
   'projector_dim': _COUNT,
   'classes': whole(),
