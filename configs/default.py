@@ -58,6 +58,8 @@ def get_config() -> ml_collections.ConfigDict:
   c.train = supervised_stage()
 
   c.augment = augment = ml_collections.ConfigDict()  # applied in this order
+  augment.coat = 0.0  # probability of a coat: wider, no gaps, to hip or knee
+  augment.bag = 0.0  # probability of a bag behind the shoulders or hips
   augment.corner_affine = 0.0  # probability of mapping a triangle to another
   augment.corner_shift = 9  # most pixels from its corners to the frame's
   augment.perspective = 0.0  # probability of stretching a trapezium

@@ -83,7 +83,13 @@ def export_checkpoint(
 
 
 def _check_loadable(kind, section):
-  """Refuses sizes that the class of the original program does not accept."""
+  """Refuses networks that the original program cannot have."""
+  if section.get('embedding_norm'):
+    raise errors.UserError(
+      f'expected model.embedding_norm=False, because {kind} of '
+      f'{recognise.KINDS[kind].program} has no such norm, found True; train a '
+      'network without it to export it'
+    )
   if kind != 'deepgaitv2':
     return
   # OpenGait's class has 16 parts, of as many features as the third width.

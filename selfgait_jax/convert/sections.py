@@ -29,6 +29,9 @@ TABLES = {
   'selfgait': selfgait,
 }
 
+# Settings that no user gives for an import: no original program has this norm.
+_FIXED = ('name', 'embedding_norm')
+
 
 def make_section(
   kind: str,
@@ -58,8 +61,8 @@ def make_section(
     ) from error
   for setting in given:
     name, equals, text = setting.partition('=')
-    if not equals or name not in section or name == 'name':
-      names = ', '.join(sorted(set(section) - {'name'}))
+    if not equals or name not in section or name in _FIXED:
+      names = ', '.join(sorted(set(section) - set(_FIXED)))
       raise errors.UserError(
         f'expected NAME=VALUE with a name out of {names}, found {setting}; '
         'change --setting'

@@ -4,10 +4,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers, network
+from selfgait_jax.models import layers, set_network
 
 
-class GaitSet(network.BYOLNetwork):
+class GaitSet(set_network.SetNetwork):
   """Set branch, global branch, horizontal pyramid and part maps.
 
   Chao et al., AAAI 2019 (arXiv:1811.06186); ShiqiYu/OpenGait.
@@ -20,8 +20,6 @@ class GaitSet(network.BYOLNetwork):
   projector_dim: int
   dtype: jnp.dtype
 
-  merges_views = True
-
   @property
   def map_divisor(self) -> int:
     return 2 ** (len(self.widths) - 1)  # halved after every pair but the last
@@ -29,7 +27,6 @@ class GaitSet(network.BYOLNetwork):
   def setup(self):
     super().setup()
     self.encoder = TwoBranches(self.widths, self.dtype)
-    self.part_linear = layers.PartLinear(self.embedding_dim)
 
   def pool(
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
@@ -38,11 +35,6 @@ class GaitSet(network.BYOLNetwork):
     maps = [layers.at_least_float32(x) for x in self.encoder(clips, mask)]
     parts = [layers.horizontal_pyramid(x, self.bins) for x in maps]
     return jnp.concatenate(parts, axis=1)
-
-  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding` and BYOL's outputs: [B, P, C] -> float32 [B, P, D]."""
-    embedding = self.part_linear(pooled)
-    return {'embedding': embedding, **self.project(embedding, train)}
 
 
 class TwoBranches(nn.Module):

@@ -152,6 +152,11 @@ class BYOLNetwork(Network):
     prediction = self.predictor(projection, train)
     return {'projection': projection, 'prediction': prediction}
 
+  def embed(self, pooled: jax.Array, train: bool) -> jax.Array:
+    """The embedding that the projector sees: [B, P, C] -> [B, P, D]."""
+    del train  # for subclasses
+    return self.part_linear(pooled)
+
   def target_views(self, clips: jax.Array) -> jax.Array:
     """Projections by the target network: [B, V, T, H, W] -> [B, V, P, D].
 
@@ -159,7 +164,7 @@ class BYOLNetwork(Network):
     """
     trunk = lambda network, clips, _: network.target_pool(clips)
     pooled = self._over_views(trunk, clips)
-    project = lambda parts: self.projector(self.part_linear(parts), True)
+    project = lambda parts: self.projector(self.embed(parts, True), True)
     return jnp.stack([project(parts) for parts in pooled], 1)
 
   def target_pool(self, clips: jax.Array) -> jax.Array:

@@ -48,7 +48,7 @@ class ResidualNetwork(network.BYOLNetwork):
     the neck's unit feature, except in training, where losses on embeddings use
     the feature before the neck.
     """
-    embedding = self.part_linear(pooled)
+    embedding = self.embed(pooled, train)
     outputs = {'embedding': embedding, **self.project(embedding, train)}
     if self.classes:
       unit, outputs['logits'] = self.neck(embedding, train)

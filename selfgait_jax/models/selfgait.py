@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models import layers, network, set_encoder, temporal
+from selfgait_jax.models import layers, set_encoder, set_network, temporal
 
 
-class SelfGait(network.BYOLNetwork):
+class SelfGait(set_network.SetNetwork):
   """Set encoder, micro-motion block, part-wise linear map and BYOL heads.
 
   Liu et al., ICASSP 2021 (arXiv:2103.14811); EchoItLiu/SelfGait.
@@ -20,8 +20,6 @@ class SelfGait(network.BYOLNetwork):
   projector_dim: int
   dtype: jnp.dtype
 
-  merges_views = True
-
   @property
   def map_divisor(self) -> int:
     return set_encoder.map_divisor(self.widths)
@@ -29,7 +27,6 @@ class SelfGait(network.BYOLNetwork):
   def setup(self):
     super().setup()
     self.encoder = set_encoder.SetEncoder(self.widths, self.bins, self.dtype)
-    self.part_linear = layers.PartLinear(self.embedding_dim)
     if self.use_motion:
       self.motion = temporal.MicroMotion(dtype=self.dtype)
 
@@ -45,8 +42,3 @@ class SelfGait(network.BYOLNetwork):
   def target_pool(self, clips: jax.Array) -> jax.Array:
     """The target's trunk has no motion block, as in the paper's figure."""
     return layers.temporal_max(self.encoder(clips), None)
-
-  def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
-    """`embedding`, `projection` and `prediction`, float32 [B, P, D]."""
-    embedding = self.part_linear(pooled)
-    return {'embedding': embedding, **self.project(embedding, train)}

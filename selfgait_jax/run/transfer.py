@@ -12,6 +12,7 @@ from selfgait_jax.run import checkpointing, manifests
 # Settings that another head may differ in; the trunk must be the same.
 HEAD_SETTINGS = (
   'classes',
+  'embedding_norm',
   'head',
   'neck',
   'projector_dim',

@@ -47,6 +47,8 @@ RUN = {
   'synthetic.test_subjects': _COUNT,
   'synthetic.frames': _COUNT,
   'synthetic.seed': whole(),
+  'augment.coat': _SHARE,
+  'augment.bag': _SHARE,
   'augment.corner_affine': _SHARE,
   'augment.corner_shift': whole(0, 21),  # three corners stay apart
   'augment.perspective': _SHARE,
@@ -99,6 +101,7 @@ MODEL = {
   'halvings': whole_numbers(0),
   'halving': whole(0, 4),
   'embedding_dim': _COUNT,
+  'embedding_norm': SWITCH,
   'projector_hidden': whole(),
   'projector_dim': _COUNT,
   'classes': whole(),

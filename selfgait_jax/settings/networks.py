@@ -9,6 +9,7 @@ def selfgait() -> ml_collections.ConfigDict:
   m.widths = (32, 64, 128)  # channels of the convolution pairs
   m.bins = (1, 2, 4, 8, 16)  # horizontal strips of each pyramid level
   m.embedding_dim = 128  # features of each part
+  m.embedding_norm = False  # end with a batch norm of the embedding
   m.use_motion = True  # micro-motion block in the online branch
   m.projector_hidden = 256  # of BYOL's heads
   m.projector_dim = 128
@@ -21,6 +22,7 @@ def gaitset() -> ml_collections.ConfigDict:
   m.widths = (32, 64, 128)  # OU-MVLP and GREW: (64, 128, 256)
   m.bins = (16, 8, 4, 2, 1)  # of each of the two branches
   m.embedding_dim = 256
+  m.embedding_norm = False  # end with a batch norm of the embedding
   m.projector_hidden = 0  # of BYOL's heads; 0: no such heads
   m.projector_dim = 128
   return m

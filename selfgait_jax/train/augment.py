@@ -1,21 +1,29 @@
 """Random augmentation of silhouette clips, inside the compiled step.
 
-This file draws the random numbers; clip_ops.py and warps.py change the pixels.
-Pixels stay uint8 until the end, which needs a quarter of float32's memory
-traffic.
+This file draws the random numbers; clip_ops.py, clothing.py and warps.py change
+the pixels. Pixels stay uint8 until the end, which needs a quarter of float32's
+memory traffic.
 """
 
 import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import pixels
-from selfgait_jax.train import clip_ops, warps
+from selfgait_jax.train import clip_ops, clothing, warps
 
 Array = jax.Array
 
 # Ranges of OpenGait's RandomErasing.
 ERASE_AREA = (0.05, 0.2)
 ERASE_ASPECT = (0.3, 1 / 0.3)
+
+# Ranges in pixels of a frame of 64 x 64, both ends included.
+COAT_ROWS = ((9, 14), (34, 50))  # of the shoulders; after the hem
+BAG_HEIGHT = (7, 12)
+BAG_WIDTH = (5, 9)
+BAG_AT_SHOULDER = (16, 20)  # row of its middle
+BAG_AT_HIP = (31, 37)
+BAG_DISTANCE = (6, 9)  # columns from the silhouette's centroid to its middle
 
 
 def augment_clips(
@@ -48,16 +56,44 @@ def augment_clips(
   return pixels.to_unit(jax.vmap(one_clip)(frames, jnp.arange(len(frames))))
 
 
+def dress(clips: Array, key: Array) -> Array:
+  """Puts a coat on every clip, and a bag on every second one.
+
+  Measures which parts of an embedding change with the clothes. Blank frames
+  stay blank.
+
+  Args:
+    clips: uint8 [B, T, H, W], H and W 64.
+    key: one key for the whole batch; each clip draws its own clothes.
+
+  Returns:
+    uint8 [B, T, H, W]; the clips of odd rows carry a bag.
+  """
+
+  def one_clip(clip, row):
+    draws = jax.random.uniform(jax.random.fold_in(key, row), (2, 4))
+    clip = _random_coat(clip, draws[0], None)
+    return jnp.where(row % 2, _random_bag(clip, draws[1], None), clip)
+
+  return jax.vmap(one_clip)(clips, jnp.arange(len(clips)))
+
+
 def _augment_clip(clip, key, settings, crop_width, reference):
   """uint8 [T, H, W] to uint8 [T, H, crop_width].
 
-  Every recipe of OpenGait applies its augmentations in this order: corner
-  affine, perspective, crop, flip, rotation, dilation, erasing, blur.
+  Clothes come first, because the camera sees them. Every recipe of OpenGait
+  applies its augmentations in this order: corner affine, perspective, crop,
+  flip, rotation, dilation, erasing, blur.
   """
-  # Keys 0 and 3 are unused, so that the draws of earlier releases stay valid.
+  # In an order that keeps the draws of earlier releases valid.
   keys = jax.random.split(key, 9)
-  _, flip_key, dilate_key, _, erase_key, blur_key, *keys = keys
+  coat_key, flip_key, dilate_key, bag_key, erase_key, blur_key, *keys = keys
   corner_key, perspective_key, rotate_key = keys
+  clothes = (
+    (settings.coat, coat_key, _random_coat),
+    (settings.bag, bag_key, _random_bag),
+  )
+  clip = _change_at_random(clip, clothes, settings)
   clip = _warp_and_crop(clip, corner_key, perspective_key, settings, crop_width)
   if settings.flip:
     coins = (len(clip), 1, 1) if reference.flip else ()
@@ -65,14 +101,20 @@ def _augment_clip(clip, key, settings, crop_width, reference):
     clip = jnp.where(coin, clip[..., ::-1], clip)
   if settings.rotate:
     clip = _rotate(clip, rotate_key, settings, reference.rotation_centre)
-  for probability, change_key, change in (
+  flaws = (
     (settings.dilate, dilate_key, _random_dilate),
     (settings.erase, erase_key, _random_erase),
     (settings.blur, blur_key, _random_blur),
-  ):
+  )
+  return _change_at_random(clip, flaws, settings)
+
+
+def _change_at_random(clip, changes, settings):
+  """Makes each change (probability, key, function), or not."""
+  for probability, key, change in changes:
     if probability:
       # A single call for all draws: each further call adds to the compile time.
-      coin, *draws = jax.random.uniform(change_key, (5,))
+      coin, *draws = jax.random.uniform(key, (5,))
       changed = change(clip, draws, settings)
       clip = jnp.where(coin < probability, changed, clip)
   return clip
@@ -130,6 +172,26 @@ def _rotate(clip, key, settings, swap_centre):
   return warps.warp(clip, matrix, width)
 
 
+def _random_coat(clip, draws, _):
+  rows = _draw_rows(draws[:2], COAT_ROWS)
+  flare = _integer(draws[2], 1, clothing.WIDEST)
+  return clothing.put_on_coat(clip, *rows, flare, draws[3] < 0.5)
+
+
+def _random_bag(clip, draws, _):
+  height, width = (
+    _integer(draws[0], *BAG_HEIGHT),
+    _integer(draws[1], *BAG_WIDTH),
+  )
+  at_hip, draw = _coin_and_draw(draws[2])
+  shoulder, hip = (_integer(draw, *r) for r in (BAG_AT_SHOULDER, BAG_AT_HIP))
+  on_left, draw = _coin_and_draw(draws[3])
+  distance = _integer(draw, *BAG_DISTANCE)
+  row = jnp.where(at_hip, hip, shoulder)
+  offset = jnp.where(on_left, -distance, distance)
+  return clothing.add_bag(clip, row, offset, height, width)
+
+
 def _random_dilate(clip, draws, settings):
   rows = _draw_rows(draws[:2], settings.dilate_rows)
   window = _integer(draws[2], 0, len(clip_ops.WINDOWS) - 1)
@@ -158,6 +220,11 @@ def _draw_rows(draws, ranges):
   return [
     _integer(draw, *ends) for draw, ends in zip(draws, ranges, strict=True)
   ]
+
+
+def _coin_and_draw(draw):
+  """Turns a draw from [0, 1) into a coin and a draw independent of it."""
+  return draw < 0.5, 2 * draw % 1
 
 
 def _integer(draw, low, high):

@@ -1,6 +1,6 @@
 """Augmentations of one clip, uint8 [T, H, W], for given parameters.
 
-augment.py draws the parameters; warps are in warps.py.
+augment.py draws the parameters; warps are in warps.py, clothes in clothing.py.
 """
 
 import jax
@@ -33,16 +33,16 @@ def dilate_band(clip: Array, top: Array, bottom: Array, window: Array) -> Array:
   Returns:
     uint8 [T, H, W].
   """
-  inside = _rows_between(clip, top, bottom)
+  inside = rows_between(clip, top, bottom)
   band = jnp.where(inside, clip, 0)
-  wide = _maximum_of_three(band, 2)
-  by_reach = band, wide, _maximum_of_three(wide, 2)
+  wide = maximum_of_three(band, 2)
+  by_reach = band, wide, maximum_of_three(wide, 2)
   reaches = jnp.array(WINDOWS)[window]
   own, near, far = (
     jnp.select([reach == r for r in range(3)], by_reach, 0) for reach in reaches
   )
-  near = jnp.maximum(near, _maximum_of_three(far, 1))
-  grown = jnp.maximum(own, _maximum_of_three(near, 1))
+  near = jnp.maximum(near, maximum_of_three(far, 1))
+  grown = jnp.maximum(own, maximum_of_three(near, 1))
   return jnp.where(inside, grown, clip)
 
 
@@ -51,7 +51,7 @@ def erase_rectangle(
 ) -> Array:
   """Sets one rectangle to 0, the same in every frame of uint8 [T, H, W]."""
   column = jnp.arange(clip.shape[2])
-  rows = _rows_between(clip, top, top + height)
+  rows = rows_between(clip, top, top + height)
   columns = (left <= column) & (column < left + width)
   return jnp.where(rows & columns, 0, clip)
 
@@ -79,15 +79,22 @@ def blur_band(clip: Array, top: Array, bottom: Array) -> Array:
   x = (sum(mirrored) + 2 * x) / 4
   x = (sum(_neighbours(x, 2)) + 2 * x) / 4
   white = jnp.where(x > BLUR_THRESHOLD * 255, 255, 0).astype(clip.dtype)
-  return jnp.where(_rows_between(clip, top, bottom), white, clip)
+  return jnp.where(rows_between(clip, top, bottom), white, clip)
 
 
-def _maximum_of_three(x, axis):
+def maximum_of_three(x: Array, axis: int) -> Array:
+  """The maximum of each value and its two neighbours along `axis`."""
   window = [1] * x.ndim
   window[axis] = 3
   return jax.lax.reduce_window(
     x, jnp.zeros((), x.dtype), jax.lax.max, window, [1] * x.ndim, 'SAME'
   )
+
+
+def rows_between(clip: Array, top: Array, bottom: Array) -> Array:
+  """bool [H, 1]: True in the rows top <= row < bottom of [T, H, W]."""
+  row = jnp.arange(clip.shape[1])[:, None]
+  return (top <= row) & (row < bottom)
 
 
 def _neighbours(x, axis):
@@ -98,9 +105,3 @@ def _neighbours(x, axis):
     jax.lax.slice_in_dim(padded, start, start + size, axis=axis)
     for start in (0, 2)
   ]
-
-
-def _rows_between(clip, top, bottom):
-  """bool [H, 1]: True in the rows top <= row < bottom of [T, H, W]."""
-  row = jnp.arange(clip.shape[1])[:, None]
-  return (top <= row) & (row < bottom)

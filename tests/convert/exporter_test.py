@@ -47,6 +47,18 @@ def test_modules_that_the_original_lacks_are_left_out(convert, tmp_path):
   assert starts == {'Backbone', 'FCs'}
 
 
+def test_a_normalised_embedding_is_refused(convert, tmp_path):
+  _write_ones(
+    tmp_path, state_dicts.make('gaitset')[1] | {'embedding_norm': True}
+  )
+  back = tmp_path / 'back.safetensors'
+  status, _, err = convert(f'--input={tmp_path}', f'--to-torch={back}')
+  assert (
+    status and 'expected model.embedding_norm=False, because gaitset' in err
+  )
+  assert not back.exists()
+
+
 @pytest.mark.parametrize(
   'settings, words',
   [

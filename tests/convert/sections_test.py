@@ -23,6 +23,12 @@ def test_wrong_settings_are_named(convert, make_file, tmp_path, setting, words):
   assert status == 1 and words in err and not (tmp_path / 'out').exists()
 
 
+def test_no_import_has_a_norm_of_the_embedding(convert, make_file):
+  *_, given = make_file('gaitset')
+  status, _, err = convert(*given, '--setting=embedding_norm=True')
+  assert status == 1 and 'found embedding_norm=True' in err
+
+
 def test_settings_reach_the_manifest(convert, make_file, tmp_path):
   *_, given = make_file('deepgaitv2_2d')
   more = ('--setting=use_emb2=true', '--setting=dtype=bfloat16')

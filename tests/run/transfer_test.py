@@ -76,6 +76,19 @@ def test_a_setting_without_a_shape_is_compared():
     manifests.check_model(manifest, ours, 'x')
 
 
+def test_a_setting_that_older_checkpoints_lack_has_its_old_value():
+  ours = ml_collections.ConfigDict({'model': networks.gaitset()})
+  manifest = {'model': ours.model.to_dict()}
+  del manifest['model']['embedding_norm']
+  manifests.check_model(manifest, ours, 'x')
+  ours.model.embedding_norm = True
+  with pytest.raises(
+    errors.UserError, match='embedding_norm=True, found False'
+  ):
+    manifests.check_model(manifest, ours, 'x')
+  manifests.check_model(manifest, ours, 'x', transfer.HEAD_SETTINGS)
+
+
 def test_evaluation_takes_a_checkpoint_as_it_is(packed_file, tmp_path):
   """Of an older GaitSet, with the config of another network.
 
@@ -104,7 +117,7 @@ def _save(section, folder):
   optimizer = optimizers.make_optimizer(synthetic.get_config().train)
   source = {'kind': 'gaitset', 'file': 'weights.pt'}
   settings = section.to_dict()
-  del settings['microbatches']
+  del settings['microbatches'], settings['embedding_norm']
   manifest = manifests.describe(settings, source)
   checkpoints = checkpointing.Checkpoints(folder, manifest, 1)
   checkpoints.save(states.create_state(variables, optimizer), None)

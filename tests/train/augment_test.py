@@ -14,10 +14,12 @@ from selfgait_jax import errors
 from selfgait_jax.models import pixels
 from selfgait_jax.train import augment, clip_ops, warps
 
-EVERYTHING = dict.fromkeys(
-  ('corner_affine', 'perspective', 'flip', 'rotate', 'dilate', 'erase', 'blur'),
-  0.5,
+CLOTHES = 'coat', 'bag'
+OTHERS = (
+  *('corner_affine', 'perspective', 'flip'),
+  *('rotate', 'dilate', 'erase', 'blur'),
 )
+EVERYTHING = dict.fromkeys(CLOTHES + OTHERS, 0.5)
 
 _warp = jax.jit(warps.warp, static_argnums=2)
 
@@ -213,6 +215,11 @@ def test_probability_and_ranges(name):
   if name == 'dilate':
     assert (change >= 0).all()
     assert (rows.min(), rows.max()) == (12, 39)
+  if name == 'coat':
+    assert (rows.min(), rows.max()) == (9, 49)
+  if name == 'bag':
+    assert (change >= 0).all()
+    assert rows.min() < 14 and rows.max() > 38
   if name == 'blur':
     assert (rows.min(), rows.max()) == (9, 39)
   if name == 'erase':
@@ -273,6 +280,21 @@ def test_blank_frames_stay_blank():
   frames[:, 1:] = 0
   result = _augment(frames, **dict.fromkeys(EVERYTHING, 1.0))
   assert result[:, 0].any() and not result[:, 1:].any()
+
+
+def test_clothes_leave_the_other_draws_as_they_are():
+  frames = _random(8, 2, 64, 64)
+  others = dict.fromkeys(OTHERS, 0.5)
+  never = dict.fromkeys(CLOTHES, 1e-30)
+  plain = _augment(frames, **others)
+  np.testing.assert_array_equal(_augment(frames, **others, **never), plain)
+
+
+def test_a_coat_is_put_on_before_the_crop():
+  frames = np.zeros((50, 1, 64, 64), np.uint8)
+  frames[..., 8:10] = 255  # beside the 44 columns that are kept
+  assert not _augment(frames).any()
+  assert _augment(frames, coat=1.0)[..., :3].any(axis=(1, 2, 3)).all()
 
 
 def test_shared_augment_draws_once_for_a_batch():
@@ -352,7 +374,7 @@ def test_corner_affine_draws_its_corners(monkeypatch):
 
 def test_a_clip_does_not_depend_on_batch_or_devices():
   frames = _random(8, 2, 64, 64)
-  changes = {'flip': 0.5, 'dilate': 0.5, 'erase': 0.5}
+  changes = {'flip': 0.5, 'dilate': 0.5, 'erase': 0.5, 'coat': 0.5, 'bag': 0.5}
   result = _augment(frames, **changes)
   np.testing.assert_array_equal(_augment(frames[:3], **changes), result[:3])
 
@@ -384,6 +406,8 @@ def test_what_is_switched_off_is_not_compiled():
     ({}, set()),
     ({'flip': 0.5}, {draw}),
     ({'dilate': 0.5}, {draw, window}),
+    ({'coat': 0.5}, {draw, window}),
+    ({'bag': 0.5}, {draw}),
     ({'corner_affine': 0.5}, {draw, warp}),
     ({'perspective': 0.5}, {draw, warp}),
     ({'rotate': 0.5}, {draw, warp}),

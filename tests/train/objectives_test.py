@@ -104,6 +104,22 @@ def test_label_free_step_moves_everything(config, batch):
   assert 0 <= float(metrics['loss']) <= 4
 
 
+@pytest.mark.parametrize('objective', ['two_view', 'supervised'])
+def test_every_objective_trains_the_norm_of_the_embedding(
+  config, batch, objective
+):
+  config.model.embedding_norm = True
+  config.pretrain.objective = objective
+  free = objective == 'two_view'
+  before, after, _ = _take(config, batch if free else _labelled(batch))
+  for tree in ('params', 'batch_stats'):
+    assert 'last_norm' in _moved(getattr(before, tree), getattr(after, tree))
+  moved = _moved(before.target_params, after.target_params)
+  assert moved == {*TARGETS, 'last_norm'} if free else not moved
+  moved = _moved(before.target_batch_stats, after.target_batch_stats)
+  assert moved == {'last_norm', 'projector'} if free else not moved
+
+
 def test_target_follows_the_online_network(config, batch):
   config.pretrain.target_momentum = 0.75
   before, after, metrics = _take(config, batch)
