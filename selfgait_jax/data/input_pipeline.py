@@ -136,7 +136,7 @@ def number_function(
 
   def make(step):
     rng = draws.generator(config.seed, stage_name, step)
-    if stage.objective == 'supervised' or (
+    if stage.objective in ('supervised', 'clusters') or (
       stage.objective == 'joint' and step % stage.joint_every == 0
     ):
       batch = labelled_batch(rng)

@@ -89,8 +89,8 @@ def find(
   if not usable:
     raise errors.UserError(
       f'expected pseudo-identities among {len(names)} sequences, found '
-      'everything in one group or none; train longer before the first '
-      'relabelling (config.discover.relabel_at) or use more data'
+      'everything in one group or none; use more sequences or change '
+      'config.discover.neighbours'
     )
   best = max(usable, key=lambda key: agreement.get(key, -1.0))
   return Found(found[best], best, agreement)

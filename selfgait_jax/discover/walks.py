@@ -40,7 +40,8 @@ def candidates(
 
   Yields:
     The groups as int [N], -1 for a walk that is like no other. Thresholds at
-    which a group holds more than `LARGEST_SHARE` of the walks are left out.
+    which a group holds more than four times `neighbours` and `LARGEST_SHARE` of
+    the walks are left out.
   """
   names, walk_of = np.unique(walks, return_inverse=True)
   count = len(names)
@@ -55,7 +56,7 @@ def candidates(
   for threshold in THRESHOLDS:
     groups = _dbscan(distances, threshold)
     largest = np.bincount(groups[groups >= 0], minlength=1).max()
-    if largest <= max(2, neighbours, LARGEST_SHARE * count):
+    if largest <= max(4 * neighbours, LARGEST_SHARE * count):
       yield threshold, groups[walk_of]
 
 

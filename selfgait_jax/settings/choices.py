@@ -1,7 +1,8 @@
 """The rule for every setting, by its name: what each may be.
 
 `RUN` holds all of the config except the network (`MODEL`) and the stages
-(`STAGE`, and more of them for label-free stages). The settings are explained in configs/default.py and settings/networks.py.
+(`STAGE`, and more of them for label-free stages). The settings are explained in
+configs/default.py and settings/networks.py.
 """
 
 import math

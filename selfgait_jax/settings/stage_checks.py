@@ -137,8 +137,8 @@ def _check_rounds(config, name):
   if not rules.rises(steps):
     raise errors.UserError(
       f'expected rising steps below config.{name}.steps={stage.steps} at which '
-      f'to find pseudo-identities anew, found {tuple(stage.relabel_at)}; change '
-      f'config.{name}.relabel_at'
+      f'to find pseudo-identities anew, found {tuple(stage.relabel_at)}; '
+      f'change config.{name}.relabel_at'
     )
   if stage.cross_entropy_weight or not stage.triplet_weight:
     raise errors.UserError(

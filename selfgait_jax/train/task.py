@@ -36,8 +36,8 @@ class Task:
   @property
   def setting(self) -> str:
     """What is known of the sequences (data/blind.py); '' for their labels."""
-    if self.config.reference.pretrain_sampler:
-      return ''
+    if self.config.reference.pretrain_sampler and 'pairs' in self.stage:
+      return ''  # its batches are drawn by identity
     return blind.setting_of(self.stage)
 
 
