@@ -119,6 +119,8 @@ def label_free_stage(**changes) -> ml_collections.ConfigDict:
   s.infonce_target = 'ema'  # network that embeds its keys
   s.temperature = 1 / 16  # of the contrastive loss
   s.infonce_smoothing = 0.0  # of its labels
+  s.negatives = 'all'  # keys of a batch that repel: 'all' or 'same_camera'
+  s.ignore_nearest = 0.0  # share of them, the nearest ones, that do not
   s.joint_every = 5  # `joint`: every n-th step has labels
   s.target_momentum = 0.996  # of the target network (EMA)
   s.target_schedule = 'constant'  # cosine: the momentum rises to 1

@@ -40,28 +40,54 @@ def infonce_loss(
   key: Array,
   temperature: float = 1 / 16,
   label_smoothing: float = 0.0,
+  allowed: Array | None = None,
+  ignore_nearest: float = 0.0,
 ) -> tuple[Array, Metrics]:
   """Per-part contrastive loss over the batch (InfoNCE, arXiv 1807.03748).
 
-  Row b of `key` is the positive of row b of `query`; all other rows are
-  negatives. The loss is the mean over rows and parts, as in GaitSSB (OpenGait).
+  Row b of `key` is the positive of row b of `query`; the other rows, or those
+  that `allowed` and `ignore_nearest` leave, are negatives. The loss is the mean
+  over rows and parts, as in GaitSSB (OpenGait).
 
   Args:
     query: [B, P, D], of the online branch.
     key: [B, P, D]; receives no gradient.
     temperature: divides the cosines.
-    label_smoothing: in [0, 1]; GaitSSB's is 0.1.
+    label_smoothing: in [0, 1], spread over the positive and the negatives;
+      GaitSSB's is 0.1.
+    allowed: bool [B, B], True where the key of the column may be a negative of
+      the query of the row; None for all. The positive always counts.
+    ignore_nearest: share, in [0, 1), of each query's allowed negatives that do
+      not count, rounded to a whole number: those of the largest cosine in the
+      mean over parts, which are often walks of the same person.
 
   Returns:
-    The loss, and `accuracy`: the share of queries whose nearest key is theirs.
+    The loss, and `accuracy`: the share of queries whose nearest key, among
+    those that count, is theirs.
   """
   key = jax.lax.stop_gradient(key)
   logits = jnp.einsum(
     'bpd,kpd->bpk', normalise(query), normalise(key), precision='highest'
   )  # [B, P, B]
+  among = _counting_keys(logits, allowed, ignore_nearest)
   return cross_entropy_loss(
-    logits, jnp.arange(len(query)), 1 / temperature, label_smoothing
+    logits, jnp.arange(len(query)), 1 / temperature, label_smoothing, among
   )
+
+
+def _counting_keys(cosine, allowed, ignore_nearest):
+  """The keys that count for each query, bool [B, B]; None for all of them."""
+  if allowed is None and not ignore_nearest:
+    return None
+  positive = jnp.eye(len(cosine), dtype=bool)
+  negative = ~positive if allowed is None else allowed & ~positive
+  if ignore_nearest:
+    near = jnp.mean(jax.lax.stop_gradient(cosine), axis=1)
+    order = jnp.argsort(jnp.where(negative, -near, jnp.inf), axis=1)
+    rank = jnp.argsort(order, axis=1)  # 0 for the nearest negative
+    count = jnp.sum(negative, axis=1, keepdims=True)
+    negative &= rank >= jnp.round(ignore_nearest * count)
+  return positive | negative
 
 
 def cross_entropy_loss(
@@ -69,25 +95,37 @@ def cross_entropy_loss(
   labels: Array,
   scale: float = 16.0,
   label_smoothing: float = 0.1,
+  among: Array | None = None,
 ) -> tuple[Array, Metrics]:
   """Softmax cross-entropy of each part, mean over samples and parts.
 
   As in OpenGait, the target is a mixture of the label, with weight
-  1 - `label_smoothing`, and of the uniform distribution.
+  1 - `label_smoothing`, and of the uniform distribution over the classes.
 
   Args:
     logits: [B, P, K], multiplied by `scale` first.
     labels: int [B], below K.
     scale: 16 for cosine logits.
     label_smoothing: in [0, 1].
+    among: bool [B, K], the classes that each sample has, its label one of them;
+      None for all.
 
   Returns:
     The loss, and `accuracy`: the share of parts classified correctly.
   """
   one_hot = jax.nn.one_hot(labels, logits.shape[2], dtype=jnp.float32)
-  target = optax.losses.smooth_labels(one_hot, label_smoothing)
+  if among is None:
+    where = None
+    target = optax.losses.smooth_labels(one_hot, label_smoothing)
+  else:
+    where = among[:, None]  # [B, 1, K]
+    uniform = among / jnp.sum(among, axis=1, keepdims=True)
+    target = (1 - label_smoothing) * one_hot + label_smoothing * uniform
+    logits = jnp.where(where, logits, -jnp.inf)
   scaled = scale * logits.astype(jnp.float32)
-  loss = optax.losses.softmax_cross_entropy(scaled, target[:, None])  # [B, P]
+  loss = optax.losses.softmax_cross_entropy(
+    scaled, target[:, None], where=where
+  )  # [B, P]
   hits = jnp.argmax(logits, axis=2) == labels[:, None]
   return jnp.mean(loss), {'accuracy': jnp.mean(hits)}
 

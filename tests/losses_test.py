@@ -241,6 +241,71 @@ def test_infonce_matches_its_definition():
   np.testing.assert_allclose(metrics['accuracy'], np.mean(hits))
 
 
+def _contrast(query, key, temperature, smoothing, counts):
+  """The loss and accuracy by plain loops; counts: bool [B, B]."""
+  terms, hits = [], []
+  for q in range(len(query)):
+    for p in range(query.shape[1]):
+      unit = lambda x: x / np.linalg.norm(x)
+      keys = [k for k in range(len(key)) if counts[q, k] or k == q]
+      cosine = [unit(query[q, p]) @ unit(key[k, p]) for k in keys]
+      logits = np.array(cosine) / temperature
+      chances = -(logits - np.log(np.exp(logits).sum()))
+      own = keys.index(q)
+      terms.append((1 - smoothing) * chances[own] + smoothing * chances.mean())
+      hits.append(logits.argmax() == own)
+  return np.mean(terms), np.mean(hits)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.3])
+def test_infonce_counts_only_what_is_allowed(smoothing):
+  rng = np.random.default_rng(0)
+  query, noise = rng.normal(size=(2, 6, 3, 8))
+  key = query + 1.5 * noise
+  cameras = np.array([0, 0, 0, 1, 1, 2])  # the last one has no negative
+  allowed = cameras[:, None] == cameras
+  allowed[0, 1] = allowed[4, 4] = False  # one direction; the positive counts
+
+  def loss(query, allowed):
+    return losses.infonce_loss(query, key, 0.1, smoothing, allowed)
+
+  (value, metrics), slope = _value_and_grad(loss)(query, allowed)
+  expected, hits = _contrast(query, key, 0.1, smoothing, allowed)
+  np.testing.assert_allclose(value, expected, rtol=1e-5)
+  np.testing.assert_allclose(metrics['accuracy'], hits)
+  assert np.isfinite(slope).all() and slope[:5].any(axis=(1, 2)).all()
+  assert not slope[5].any()
+
+  everything = np.ones((6, 6), bool)
+  all_keys = losses.infonce_loss(query, key, 0.1, smoothing)
+  np.testing.assert_allclose(loss(query, everything)[0], all_keys[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.3])
+@pytest.mark.parametrize('by_camera', [False, True])
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.999])
+def test_infonce_ignores_the_nearest_negatives(share, by_camera, smoothing):
+  rng = np.random.default_rng(0)
+  query, noise = rng.normal(size=(2, 9, 3, 8))
+  key = query + 1.5 * noise
+  cameras = np.arange(9) // 4 * by_camera
+  allowed = cameras[:, None] == cameras
+  unit = lambda x: x / np.linalg.norm(x, axis=2, keepdims=True)
+  cosine = np.einsum('bpd,kpd->bk', unit(query), unit(key)) / 3
+  counts = allowed.copy()
+  for row in range(9):
+    others = [k for k in range(9) if allowed[row, k] and k != row]
+    nearest = sorted(others, key=lambda k: -cosine[row, k])
+    counts[row, nearest[: round(share * len(others))]] = False
+  assert (counts != allowed).any() == (not by_camera or share > 0.1)
+  value, metrics = losses.infonce_loss(
+    query, key, 0.1, smoothing, allowed if by_camera else None, share
+  )
+  expected, hits = _contrast(query, key, 0.1, smoothing, counts)
+  np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(metrics['accuracy'], hits)
+
+
 def test_bfloat16_is_computed_in_float32():
   rng = np.random.default_rng(0)
   embeddings = jnp.asarray(rng.normal(size=(8, 2, 64)), jnp.bfloat16)

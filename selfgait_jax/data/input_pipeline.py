@@ -74,7 +74,9 @@ def batch_function(
 
   Returns:
     A function. Label-free batches have 'clip_1' and, unless `pairs` is
-    same_clip, 'clip_2': uint8 [B, T, H, W]. Labelled batches have 'clip', the
+    same_clip, 'clip_2': uint8 [B, T, H, W]. With negatives=same_camera they
+    have 'camera_1' and 'camera_2', int32 [B]: the cameras of the clips, in the
+    order of the names of the views. Labelled batches have 'clip', the
     same, and 'label', int32 [B]. In a `joint` stage the steps that
     `joint_every` divides are labelled. Clips of unequal length are padded with
     zeros, and 'mask', bool [B, T], is True for real frames; T is one of
@@ -132,6 +134,9 @@ def number_function(
     batch = {'clip_1': draw(subset.unlabelled[first], rng)[0]}
     if stage.pairs != 'same_clip':
       batch['clip_2'] = draw(subset.unlabelled[second], rng)[0]
+    if stage.negatives == 'same_camera':
+      for name, rows in (('camera_1', first), ('camera_2', second)):
+        batch[name] = unlabelled.views[rows].astype(np.int32)
     return batch
 
   def make(step):

@@ -51,7 +51,8 @@ def tfdata_batches(
     'config.data.loader=tfdata', 'set config.data.loader=array'
   )
   types = dict.fromkeys(resident.CLIPS, tf.uint8)
-  types |= {'label': tf.int32, 'mask': tf.bool}
+  types |= dict.fromkeys(('label', 'camera_1', 'camera_2'), tf.int32)
+  types['mask'] = tf.bool
 
   def call(step):
     # tf.data expects the same arrays at every step; empty ones stand for none.

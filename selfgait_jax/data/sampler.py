@@ -85,7 +85,9 @@ def label_free_rows(
   """Draws the two sequences of each positive pair, without using labels.
 
   A batch repeats a sequence (with `synchronised_views`, a walk) only where
-  there are fewer than B.
+  there are fewer than B. With views_per_batch=0 and V cameras of equally many
+  sequences, about (B - 1) / V others of a batch share the camera of a clip:
+  with negatives=same_camera these are all of its negatives.
 
   Args:
     index: of the unlabelled sequences.

@@ -161,6 +161,9 @@ LABEL_FREE = {  # a stage that compares two views
   'infonce_target': one_of('ema', 'online'),
   'temperature': _POSITIVE,
   'infonce_smoothing': _SHARE,
+  # All keys; those from the camera of the positive's key.
+  'negatives': one_of('all', 'same_camera'),
+  'ignore_nearest': number(0, math.nextafter(1, 0)),
   'joint_every': _COUNT,
   'target_momentum': _SHARE,
   'target_schedule': one_of('constant', 'cosine'),

@@ -28,6 +28,7 @@ def check(config, name: str, stages: list[str]) -> None:
     _check_label_free(config, name)
     _check_pairs(config, name)
     _check_views(config, name)
+    _check_negatives(config, name)
 
 
 def _check_order(stage, name, stages):
@@ -203,4 +204,27 @@ def _check_views(config, name):
       'expected a data set that records a walk with several cameras at a time '
       f'with {name}.pairs=synchronised_views, found {facts.name}; change '
       f'config.{name}.pairs'
+    )
+
+
+def _check_negatives(config, name):
+  stage, facts = config[name], datasets.find(config.data.name)
+  by_camera = stage.negatives == 'same_camera'
+  if (by_camera or stage.ignore_nearest) and not stage.infonce_weight:
+    raise errors.UserError(
+      f'expected a contrastive loss for {name}.negatives={stage.negatives} and '
+      f'ignore_nearest={stage.ignore_nearest}, found infonce_weight=0; change '
+      f'config.{name}.infonce_weight'
+    )
+  if by_camera and facts and not facts.views_are_cameras:
+    raise errors.UserError(
+      f'expected a data set whose views are cameras with {name}.negatives='
+      f'same_camera, found {facts.name}, whose views only tell sequences '
+      f'apart; set config.{name}.negatives=all'
+    )
+  if by_camera and stage.views_per_batch:
+    raise errors.UserError(
+      f'expected batches of any cameras with {name}.negatives=same_camera, '
+      f'found views_per_batch={stage.views_per_batch}, where all keys come '
+      f'from one camera; change config.{name}.views_per_batch'
     )

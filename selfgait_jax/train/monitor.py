@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from absl import logging
 
+from selfgait_jax.data import resident
 from selfgait_jax.machine import processes, sharding
 from selfgait_jax.run import checkpointing, metrics
 from selfgait_jax.train import health
@@ -153,7 +154,7 @@ def _pictures(batch, feed):
   """The first four clips as film strips, {name: float [N, H, T * W, 1]}."""
   batch = feed.clips({name: array[:4] for name, array in batch.items()})
   strips = {}
-  for name in set(batch) - {'label', 'mask'}:
+  for name in batch.keys() & set(resident.CLIPS):
     clips = np.moveaxis(batch[name], 1, 2)  # [N, H, T, W]
     strips[name] = clips.reshape(*clips.shape[:2], -1, 1) / 255
   return strips

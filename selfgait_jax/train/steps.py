@@ -34,7 +34,8 @@ def pretrain_step(
   Args:
     task: what the stage learns with.
     state: before the step.
-    batch: `clip_1` and, if the views are different clips, `clip_2`.
+    batch: `clip_1` and, if the views are different clips, `clip_2`; with
+      negatives=same_camera also `camera_1` and `camera_2`, int32 [B].
 
   Returns:
     The next state, scalar metrics, and the embeddings of `clip_1`.
@@ -58,8 +59,12 @@ def pretrain_step(
     )
     state = state.replace(target_batch_stats=updates['batch_stats'])
 
+  cameras = None
+  if stage.negatives == 'same_camera':
+    cameras = batch['camera_1'], batch['camera_2']
+
   def loss_fn(out):
-    loss, metrics = _view_loss(out, target, config, stage)
+    loss, metrics = _view_loss(out, target, cameras, config, stage)
     return loss, metrics, out['embedding'][:, 0]
 
   def forward(variables):
@@ -181,8 +186,12 @@ def _label_loss(out, labels, stage):
   return total, metrics
 
 
-def _view_loss(out, target, config, stage):
-  """(weighted sum of the losses of both directions, metrics)."""
+def _view_loss(out, target, cameras, config, stage):
+  """(weighted sum of the losses of both directions, metrics).
+
+  With `cameras`, the numbers of both views, a key repels only the queries whose
+  own key is of its camera: to tell cameras apart then gains nothing.
+  """
   total, metrics = 0.0, {}
   for here, there in ((0, 1), (1, 0)):
     prediction = out['prediction'][:, here]
@@ -199,6 +208,8 @@ def _view_loss(out, target, config, stage):
         jax.lax.stop_gradient(keys[:, there]),
         stage.temperature,
         stage.infonce_smoothing,
+        None if cameras is None else _equal(cameras[there]),
+        stage.ignore_nearest,
       )
       metrics['infonce_loss'] = metrics.get('infonce_loss', 0) + contrast
       accuracy = extra['accuracy'] / 2  # mean of the two directions
@@ -207,6 +218,11 @@ def _view_loss(out, target, config, stage):
       )
       total += stage.infonce_weight * contrast
   return total, metrics
+
+
+def _equal(numbers):
+  """Which of the numbers are equal: [B] -> bool [B, B]."""
+  return numbers[:, None] == numbers
 
 
 def _split_frames(views, config, stage):

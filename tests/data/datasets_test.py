@@ -27,6 +27,7 @@ def test_each_data_set_is_found_by_its_name():
   [
     ('grew', {'views_per_batch': 1}),  # a view is a hash
     ('gait3d', {'views_per_batch': 1}),  # a view is a number of a sequence
+    ('grew', {'negatives': 'same_camera', 'infonce_weight': 1.0}),
     ('grew', {'pairs': 'synchronised_views'}),
     ('gait3d', {'pairs': 'synchronised_views'}),
     ('sustech1k', {'pairs': 'synchronised_views'}),  # one view at a time
@@ -45,6 +46,8 @@ def test_views_that_are_no_cameras_are_refused_before_training(name, stage):
 @pytest.mark.parametrize('name', ['casia_b', 'ou_mvlp', 'synthetic_gait'])
 def test_views_that_are_cameras_are_used(name):
   validate.check(config_for(name, views_per_batch=1))
+  contrast = {'negatives': 'same_camera', 'infonce_weight': 1.0}
+  validate.check(config_for(name, **contrast))
   for count in (0, 2):
     stage = {'pairs': 'synchronised_views', 'views_per_batch': count}
     validate.check(config_for(name, **stage))

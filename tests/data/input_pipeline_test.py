@@ -47,7 +47,7 @@ UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
   ('objective', 'pairs', 'changes'),
   [
     ('two_view', 'same_clip', {}),
-    ('joint', 'synchronised_views', {}),
+    ('joint', 'synchronised_views', {'negatives': 'same_camera'}),
     ('supervised', 'same_clip', UNFIXED),
   ],
 )
@@ -114,6 +114,29 @@ def test_joint_stage_takes_labelled_steps_from_its_labelled_share():
     )
 
 
+@pytest.mark.parametrize(
+  'pairs', ['same_clip', 'same_sequence', 'synchronised_views']
+)
+def test_cameras_are_those_of_the_clips(pairs):
+  config = config_for(pairs=pairs)
+  config.data.loader = 'array'
+  config.data.unlabelled_fraction = 0.5
+  plain = batches(config)
+  config.pretrain.negatives = 'same_camera'
+  found = batches(config)
+  _, cameras = np.unique(FOUND.views, return_inverse=True)
+  for batch in found:
+    for clip, camera in (('clip_1', 'camera_1'), ('clip_2', 'camera_2')):
+      rows = numbered.rows_of(FOUND, batch.get(clip, batch['clip_1']))
+      np.testing.assert_array_equal(batch[camera], cameras[rows])
+    differ = batch['camera_1'] != batch['camera_2']
+    assert differ.all() if pairs == 'synchronised_views' else not differ.any()
+    assert (
+      batch.pop('camera_1').dtype == batch.pop('camera_2').dtype == np.int32
+    )
+  assert_same(found, plain)
+
+
 def test_label_free_steps_stay_in_the_unlabelled_share():
   config = config_for()
   config.data.loader, config.data.unlabelled_fraction = 'array', 0.5
@@ -137,7 +160,11 @@ def test_reference_window_is_fixed_for_the_run():
 
 @pytest.mark.parametrize(
   'objective, changes',
-  [('two_view', {}), ('supervised', {}), ('supervised', UNFIXED)],
+  [
+    ('two_view', {'negatives': 'same_camera'}),
+    ('supervised', {}),
+    ('supervised', UNFIXED),
+  ],
 )
 def test_hosts_share_a_batch(objective, changes):
   config = config_for(objective, **changes)

@@ -20,6 +20,7 @@ UNFIXED = dict(frames_sampling='unfixed', frames_min=2, frames_max=24)
 BATCH, FRAMES = 12, 6
 KINDS = [
   ('two_view', {'pairs': 'same_clip'}),
+  ('two_view', {'pairs': 'same_clip', 'negatives': 'same_camera'}),
   ('two_view', {'pairs': 'same_sequence', 'frames_skip': 2}),
   ('predictive', {'pairs': 'synchronised_views', 'views_per_batch': 2}),
   ('joint', {'pairs': 'same_sequence', 'labelled_fraction': 0.5}),
@@ -206,6 +207,15 @@ def test_too_large_for_the_devices():
   words = r'at most 2.00 GB, 50% .*found 2.00 GB; change config.data.loader'
   with pytest.raises(errors.UserError, match=words):
     sharding.hold({'bytes': frames}, mesh)
+
+
+def test_pictures_are_of_clips_alone():
+  config = config_for('two_view', {'negatives': 'same_camera'})
+  batch, *_ = batches(FOUND['bits'], config, 'array')
+  feed, _ = make_feed(FOUND['bits'], config, 'array')
+  assert 'camera_1' in batch
+  assert set(monitor._pictures(batch, feed)) == {'clip_1'}
+  assert monitor._count_frames(batch) == 2 * BATCH * FRAMES
 
 
 def test_logged_pictures_and_frame_counts_are_the_same():

@@ -48,6 +48,18 @@ def _refused(changes, words):
     ({'augment.blur_rows': ((9, 20), (19, 40))}, 'augment.blur_rows'),
     ({'augment.dilate_rows': ((9, 20), (39, 65))}, 'augment.dilate_rows'),
     ({'pretrain.freeze_batch_norm': True}, 'pretrain.freeze_batch_norm'),
+    ({'augment.coat': -0.1}, 'augment.coat'),
+    ({'pretrain.negatives': 'same_camera'}, 'pretrain.infonce_weight'),
+    ({'pretrain.ignore_nearest': 0.1}, 'pretrain.infonce_weight'),
+    ({'pretrain.ignore_nearest': 1.0}, 'pretrain.ignore_nearest'),
+    (
+      {
+        'pretrain.negatives': 'same_camera',
+        'pretrain.infonce_weight': 1.0,
+        'pretrain.views_per_batch': 1,
+      },
+      'pretrain.views_per_batch',
+    ),
     ({'train.rate_factors': 'encoder=nan'}, 'rate_factors'),
     ({'train.schedule': 'steps', 'train.milestones': (9, 9)}, 'milestones'),
   ],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
+from selfgait_jax import losses
 from selfgait_jax.models import factory
 from selfgait_jax.train import steps
 from selfgait_jax.train.task import make_task
@@ -238,7 +239,7 @@ def test_infonce_against_either_target(config, batch):
   """With `online` the target network leaves no trace in the loss."""
   stage = config.pretrain
   stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
-  losses = {}
+  found = {}
   for target in ('ema', 'online'):
     stage.infonce_target = target
     state, after, metrics = _take(config, batch)
@@ -248,11 +249,51 @@ def test_infonce_against_either_target(config, batch):
       target_params=jax.tree.map(lambda p: 1 - p, state.target_params)
     )
     _, moved, others = _take(config, batch, other)
-    losses[target] = metrics['loss'], others['loss']
+    found[target] = metrics['loss'], others['loss']
     same = _same(after.params, moved.params)
     assert same == (target == 'online')
-  assert losses['online'][0] == losses['online'][1]
-  assert losses['ema'][0] != losses['ema'][1]
+  assert found['online'][0] == found['online'][1]
+  assert found['ema'][0] != found['ema'][1]
+
+
+def test_keys_repel_inside_the_camera_of_the_positive(config):
+  """In each direction the camera of the other view decides."""
+  stage = config.pretrain
+  stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+  stage.negatives, stage.ignore_nearest = 'same_camera', 0.5
+  rng = np.random.default_rng(0)
+  out = {'prediction': rng.normal(size=(6, 2, 3, 8))}  # [B, V, P, D]
+  target = rng.normal(size=(6, 2, 3, 8))
+  cameras = np.array([[0, 0, 0, 1, 1, 1], [2, 0, 2, 0, 2, 0]])
+  found, metrics = steps._view_loss(out, target, cameras, config, stage)
+  expected = [
+    losses.infonce_loss(
+      out['prediction'][:, here],
+      target[:, there],
+      stage.temperature,
+      allowed=cameras[there][:, None] == cameras[there],
+      ignore_nearest=0.5,
+    )
+    for here, there in ((0, 1), (1, 0))
+  ]
+  assert float(found) == pytest.approx(sum(float(x) for x, _ in expected))
+  accuracy = np.mean([extra['accuracy'] for _, extra in expected])
+  assert float(metrics['infonce_accuracy']) == pytest.approx(accuracy)
+
+
+def test_a_step_reads_the_cameras_of_its_batch(config, batch):
+  stage = config.pretrain
+  stage.cosine_weight, stage.infonce_weight = 0.0, 1.0
+  _, _, everything = _take(config, batch)
+  stage.negatives = 'same_camera'
+  alone, one = np.arange(4, dtype=np.int32), np.zeros(4, np.int32)
+  take = lambda cameras: _take(
+    config, batch | {'camera_1': cameras, 'camera_2': cameras}
+  )
+  _, _, together = take(one)
+  _, _, apart = take(alone)
+  assert float(together['loss']) == pytest.approx(float(everything['loss']))
+  assert float(apart['loss']) == 0 and float(apart['infonce_accuracy']) == 1
 
 
 def test_losses_add_up(config, batch):
