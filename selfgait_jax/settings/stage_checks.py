@@ -216,7 +216,7 @@ def _check_negatives(config, name):
       f'ignore_nearest={stage.ignore_nearest}, found infonce_weight=0; change '
       f'config.{name}.infonce_weight'
     )
-  if by_camera and facts and not facts.views_are_cameras:
+  if by_camera and facts and facts.camera_pattern is None:
     raise errors.UserError(
       f'expected a data set whose views are cameras with {name}.negatives='
       f'same_camera, found {facts.name}, whose views only tell sequences '
