@@ -120,7 +120,7 @@ def contrast_synchronised() -> ml_collections.ConfigDict:
 
 def discovery(setting: str) -> ml_collections.ConfigDict:
   """Identities without labels; then the same network with all labels."""
-  c = selfgait()
+  c = default.get_config()
   c.stages = 'discover,train,evaluate'
   c.discover.setting = setting
   return c

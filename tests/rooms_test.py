@@ -16,7 +16,8 @@ FLOORS = (
   {'machine', 'models', 'retrieval', 'reciprocal'},
   {'run', 'protocols', 'losses'},
   {'data'},
-  {'train', 'embedder'},
+  {'discover', 'embedder'},
+  {'train'},
   {'settings', 'evaluate'},
   {'convert', 'main'},
 )

@@ -55,11 +55,12 @@ def communities(
 ) -> Iterator[tuple[float, np.ndarray]]:
   """Yields (resolution, group of each sequence) for rising resolutions.
 
-  The groups are int [N], -1 for a sequence without a link, found by the Leiden
-  method (Traag et al., 2019, arXiv:1810.08473).
+  The groups are int [N], -1 for a sequence without a link, found by the Louvain
+  method (Blondel et al., 2008, arXiv:0803.0476). The Leiden method of the same
+  library gives other groups each time it runs.
   """
   for resolution in RESOLUTIONS:
-    yield resolution, _leiden(graph, resolution)
+    yield resolution, _louvain(graph, resolution)
 
 
 def stability(graph: sparse.csr_array) -> dict[float, float]:
@@ -73,16 +74,16 @@ def stability(graph: sparse.csr_array) -> dict[float, float]:
   for _ in range(PAIRS):
     halves = [_thinned(upper, rng.random(upper.nnz) < KEPT) for _ in range(2)]
     for resolution in RESOLUTIONS:
-      groups = [_leiden(half, resolution) for half in halves]
+      groups = [_louvain(half, resolution) for half in halves]
       index = metrics.adjusted_rand_score(*groups)
       found[resolution].append(index)
   return {resolution: float(np.mean(x)) for resolution, x in found.items()}
 
 
-def _leiden(graph, resolution):
+def _louvain(graph, resolution):
   if not graph.nnz:
     return np.full(graph.shape[0], -1)
-  method = clustering.Leiden(resolution=resolution, random_state=0)
+  method = clustering.Louvain(resolution=resolution, random_state=0)
   groups = method.fit_predict(sparse.csr_matrix(graph))
   alone = np.diff(graph.indptr) == 0
   return np.where(alone, -1, groups)

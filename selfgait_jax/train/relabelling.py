@@ -1,6 +1,7 @@
 """What a round learns from: the pseudo-identities that can be seen now."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -44,35 +45,49 @@ class Finder:
 
   def by_images(self) -> discovery.Found:
     """Pseudo-identities by gait energy images; needs no network."""
-    width = self._task.config.model.crop_width
-    features = lambda some: gei.strips(
-      gei.embed(some, some.lengths.max()), width
-    )
-    return self._find(features, gei.DEVIATION_FLOOR)
+    return self._find([self._images])
 
   def by_network(self, variables: dict) -> discovery.Found:
-    """Pseudo-identities as a network with these variables sees them."""
+    """Pseudo-identities by the images and a network with these variables.
+
+    Both together are more often right than either: the images know the walk,
+    the network what cameras have in common.
+    """
     frames = self._task.stage.relabel_frames
-    features = lambda some: self._embed(
+    embed = lambda some: self._embed(
       variables, frame_sampler.middle(some, frames), frames, title='for a round'
     )
-    return self._find(features, LEAST_DEVIATION)
+    network = self._parts(embed, LEAST_DEVIATION)
+    return self._find([self._images, network])
 
-  def _find(self, features: Callable, floor: float) -> discovery.Found:
-    plain, sample = features(self._sequences), features(self._sample)
-    dressed = features(_dress(self._sample, self._task.config.seed))
-    standardise = lambda found, views: cameras.standardise(
-      found, views, plain, self._sequences.views, floor
+  @functools.cached_property
+  def _images(self):
+    width = self._task.config.model.crop_width
+    embed = lambda some: gei.strips(gei.embed(some, some.lengths.max()), width)
+    return self._parts(embed, gei.DEVIATION_FLOOR)
+
+  def _parts(self, embed: Callable, floor: float):
+    """(parts [N, P, D] of unit length, which of them clothes leave alone)."""
+    plain = embed(self._sequences)
+    standardise = lambda some: cameras.standardise(
+      embed(some), some.views, plain, self._sequences.views, floor
     )
-    views = self._sample.views
-    kept = free_parts.find(
-      standardise(sample, views), standardise(dressed, views)
+    dressed = _dress(self._sample, self._task.config.seed)
+    free = free_parts.find(standardise(self._sample), standardise(dressed))
+    views = self._sequences.views
+    return _unit(cameras.standardise(plain, views, plain, views, floor)), free
+
+  def _find(self, sources) -> discovery.Found:
+    widest = max(parts.shape[2] for parts, _ in sources)
+    widen = lambda parts: np.pad(
+      parts, ((0, 0), (0, 0), (0, widest - parts.shape[2]))
     )
-    parts = _unit(standardise(plain, self._sequences.views))
+    parts = np.concatenate([widen(parts) for parts, _ in sources], axis=1)
+    free = np.concatenate([free for _, free in sources])
     stage = self._task.stage
     find = lambda: discovery.find(
       parts,
-      parts[:, kept],
+      parts[:, free],
       self._sequences,
       stage.setting,
       stage.neighbours,

@@ -26,7 +26,6 @@ def test_each_data_set_is_found_by_its_name():
   ('name', 'stage'),
   [
     ('grew', {'views_per_batch': 1}),  # a view is a hash
-    ('gait3d', {'views_per_batch': 1}),  # a view is a number of a sequence
     ('grew', {'negatives': 'same_camera', 'infonce_weight': 1.0}),
     ('grew', {'pairs': 'synchronised_views'}),
     ('gait3d', {'pairs': 'synchronised_views'}),
@@ -51,5 +50,18 @@ def test_views_that_are_cameras_are_used(name):
   for count in (0, 2):
     stage = {'pairs': 'synchronised_views', 'views_per_batch': count}
     validate.check(config_for(name, **stage))
-  for other in ('sustech1k', 'ccpg'):
+  for other in ('sustech1k', 'ccpg', 'gait3d'):
     validate.check(config_for(other, views_per_batch=1))
+
+
+@pytest.mark.parametrize(
+  ('name', 'condition', 'view', 'camera'),
+  [
+    ('casia_b', 'nm-01', '090', '090'),
+    ('gait3d', 'camid33_videoid2', 'seq0', '33'),
+    ('ccpg', 'U0_D0', '07_1', '07'),
+    ('grew', '00', '4XPn5Z28', ''),
+  ],
+)
+def test_the_camera_of_a_sequence(name, condition, view, camera):
+  assert datasets.find(name).camera(condition, view) == camera

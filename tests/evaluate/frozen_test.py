@@ -5,7 +5,8 @@ import pytest
 
 from selfgait_jax import errors, protocols
 from selfgait_jax.data import sequences
-from selfgait_jax.evaluate import frozen, gei
+from selfgait_jax.discover import gei
+from selfgait_jax.evaluate import frozen
 
 
 def clusters(seed, count, spread=0.3):

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from selfgait_jax.discover import cameras, gei
 from selfgait_jax.evaluate import linear_floors
+
+FLOOR = gei.DEVIATION_FLOOR
 
 PEOPLE, CAMERAS, WALKS, PIXELS = 24, ('000', '090', '180'), 3, 12
 
@@ -38,24 +41,22 @@ def rank1(embeddings, subjects, views):
 
 def test_each_camera_gets_mean_0():
   images, _, views, _ = people()
-  z = linear_floors.standardise_by_camera(images, views, images, views)
+  z = cameras.standardise(images, views, images, views, FLOOR)
   for view in CAMERAS:
     np.testing.assert_allclose(z[views == view].mean(axis=0), 0, atol=1e-4)
   # A camera without training images takes the statistics of all.
-  other = linear_floors.standardise_by_camera(
-    images[:1], np.array(['045']), images, views
+  other = cameras.standardise(
+    images[:1], np.array(['045']), images, views, FLOOR
   )
   expected = images[:1] - images.mean(axis=0)
-  expected /= images.std(axis=0) + linear_floors.DEVIATION_FLOOR
+  expected /= images.std(axis=0) + FLOOR
   np.testing.assert_allclose(other, expected, rtol=1e-4)
 
 
 def test_synchronised_walks_join_the_cameras():
   images, subjects, views, walks = people()
   train, test = subjects < 16, subjects >= 16
-  z = linear_floors.standardise_by_camera(
-    images, views, images[train], views[train]
-  )
+  z = cameras.standardise(images, views, images[train], views[train], FLOOR)
   fit = z[train], views[train], walks[train]
   mapped = linear_floors.multi_view_cca(z[test], views[test], *fit)
   np.testing.assert_allclose(np.linalg.norm(mapped, axis=-1), 1, rtol=1e-5)

@@ -58,13 +58,14 @@ def test_every_setting_has_a_rule():
   assert keys == set(choices.RUN)
   assert set(config.train) == set(choices.STAGE)
   assert set(config.pretrain) == set(choices.STAGE | choices.LABEL_FREE)
+  assert set(config.discover) == set(choices.STAGE | choices.DISCOVERY)
   settings = (set(getattr(networks, name)()) for name in factory.MODELS)
   assert set.union(*settings) == set(choices.MODEL)
 
 
 def test_no_unknown_setting_is_read():
   config = default.get_config().to_dict()
-  stage = config['pretrain'] | config['train']
+  stage = config['pretrain'] | config['discover'] | config['train']
   # The settings of all networks; functions of `config.model` call it config.
   for name in factory.MODELS:
     config['model'] |= getattr(networks, name)().to_dict()

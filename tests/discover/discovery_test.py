@@ -1,0 +1,116 @@
+"""Pseudo-identities of made-up people, without their names."""
+
+import dataclasses
+
+import crowd
+import numpy as np
+import pytest
+
+from selfgait_jax import errors
+from selfgait_jax.discover import discovery, links, walks
+
+K = {'neighbours': 5, 'averaged': 2}
+
+
+@pytest.mark.parametrize(
+  ('setting', 'least'), [('synchronised', 0.9), ('strict', 0.5)]
+)
+def test_people_are_found(setting, least):
+  z, sequences, subjects, _ = crowd.crowd()
+  found = discovery.find(z, z[:, :2], sequences, setting, **K)
+  precision, recall = crowd.precision_and_recall(found.labels, subjects)
+  assert precision > 0.95 and recall > least
+  assert found.threshold in found.agreement
+  assert found.agreement[found.threshold] == max(found.agreement.values())
+  assert found.classes == len(set(found.labels[found.labels >= 0]))
+
+
+@pytest.mark.parametrize('setting', ['synchronised', 'strict'])
+def test_clothes_are_seen_through_only_by_the_parts_they_leave_alone(setting):
+  z, sequences, subjects, kinds = crowd.crowd()
+
+  def joined(free):
+    labels = discovery.find(z, free, sequences, setting, **K).labels
+    same = (labels[:, None] == labels) & (labels >= 0)[:, None]
+    pairs = (subjects[:, None] == subjects) & (kinds[:, None] != kinds)
+    return same[pairs].mean()
+
+  assert joined(z[:, :2]) > 0.5 > joined(z[:, 2:])
+
+
+def test_strict_does_not_read_walks():
+  z, sequences, _, _ = crowd.crowd()
+  shuffled = np.random.default_rng(1).permutation(sequences.subjects)
+  other = dataclasses.replace(sequences, subjects=shuffled)
+  first, second = (
+    discovery.find(z, z[:, :2], x, 'strict', **K) for x in (sequences, other)
+  )
+  np.testing.assert_array_equal(first.labels, second.labels)
+  assert first.threshold == second.threshold
+
+
+def test_a_walk_has_one_pseudo_identity():
+  z, sequences, _, _ = crowd.crowd(noise=0.6)
+  labels = discovery.find(z, z, sequences, 'synchronised', **K).labels
+  for walk in np.unique(sequences.subjects):
+    assert len(set(labels[sequences.subjects == walk])) == 1
+
+
+@pytest.mark.parametrize('setting', ['synchronised', 'strict'])
+def test_noise_gives_a_sentence_or_little(setting):
+  """Nothing to find: whatever is found must not be a crowd in one group."""
+  z, sequences, _, _ = crowd.crowd(noise=50.0)
+  try:
+    labels = discovery.find(z, z, sequences, setting, **K).labels
+  except errors.UserError as error:
+    assert 'expected pseudo-identities among 288 sequences' in str(error)
+  else:
+    assert np.bincount(labels[labels >= 0]).max() < 150
+
+
+def test_one_person_gives_a_sentence():
+  z, sequences, _, _ = crowd.crowd(people=1)
+  with pytest.raises(errors.UserError, match='in one group or none'):
+    discovery.find(z, z, sequences, 'synchronised', **K)
+
+
+def test_a_missing_camera_does_not_part_a_person():
+  z, sequences, subjects, _ = crowd.crowd()
+  kept = np.flatnonzero(np.random.default_rng(3).random(len(z)) < 0.8)
+  found = discovery.find(
+    z[kept], z[kept][:, :2], sequences.select(kept), 'synchronised', **K
+  )
+  precision, recall = crowd.precision_and_recall(found.labels, subjects[kept])
+  assert precision > 0.95 and recall > 0.9
+
+
+def test_large_groups_are_not_believed():
+  """A chain of errors that joins everybody is left out of the candidates."""
+  z, sequences, _, _ = crowd.crowd(people=40, walks=4, noise=0.1)
+  names = sequences.subjects
+  z = np.repeat(z[:1], len(z), axis=0)  # all alike
+  tried = dict(walks.candidates(z, sequences.views, names, 3, 1))
+  for groups in tried.values():
+    assert np.bincount(groups[groups >= 0], minlength=1).max() <= 12 * 4
+
+
+def test_links_are_mutual_and_within_reach():
+  z, sequences, subjects, _ = crowd.crowd()
+  graph = links.link(z, z[:, :2], sequences.views)
+  assert (graph != graph.T).nnz == 0 and graph.diagonal().sum() == 0
+  first, second = graph.nonzero()
+  assert (subjects[first] == subjects[second]).mean() > 0.95
+  assert (sequences.views[first] != sequences.views[second]).any()
+
+
+def test_found_survives_json():
+  found = discovery.Found(np.int32([0, -1, 1]), 0.5, {0.5: 0.9, 0.6: 0.8})
+  again = discovery.Found.from_json(found.to_json())
+  np.testing.assert_array_equal(again.labels, found.labels)
+  assert again.labels.dtype == np.int32
+  assert (again.threshold, again.agreement) == (0.5, {0.5: 0.9, 0.6: 0.8})
+
+
+def test_rand_index_counts_minus_one_as_alone():
+  assert discovery.rand_index(np.array([0, 0, -1]), np.array([1, 1, 0])) == 1
+  assert discovery.rand_index(np.array([-1, -1]), np.array([0, 0])) == 0
