@@ -119,19 +119,17 @@ def contrast_synchronised() -> ml_collections.ConfigDict:
 
 
 def discovery(setting: str) -> ml_collections.ConfigDict:
-  """Identities without labels; then the same network with all labels."""
+  """Identities without labels, and the same network with all labels."""
   c = default.get_config()
-  c.stages = 'discover,train,evaluate'
-  c.discover.setting = setting
+  default.discovery(c, setting)
   return c
 
 
 def discovery_laptop(setting: str) -> ml_collections.ConfigDict:
-  """A narrow network on the development split, by rounds and by all labels."""
+  """The same with a narrow network on the development split."""
   c = discovery(setting)
+  default.narrow_discovery(c)
   c.data.partition = 'development'
-  default.narrow_discovery(c, steps=600, relabel_at=(300, 450))
-  c.log.images_every_steps = 0
   return c
 
 

@@ -215,25 +215,46 @@ def one_view_contrast(stage: ml_collections.ConfigDict) -> None:
   stage.weight_decay = 0.0
 
 
-def narrow_discovery(
-  c: ml_collections.ConfigDict, steps: int, relabel_at: tuple[int, ...]
-) -> None:
-  """Sets a narrow network that learns by rounds and, beside it, by all labels.
+def discovery(c: ml_collections.ConfigDict, setting: str) -> None:
+  """Identities without labels at full size, and the same with all labels.
 
-  Both stages have the same network, batches and steps.
+  Both stages train the same network with the same batches and steps, so that
+  their rows show what labels are worth. Frames are drawn in any order, so the
+  motion block of SelfGait, which needs neighbouring frames, is left out.
+
+  Args:
+    c: of the data set; changed.
+    setting: what is known of a sequence (selfgait_jax/data/blind.py).
   """
-  c.model.widths, c.model.embedding_dim = (8, 16, 32), 64
+  c.stages = 'discover,train,evaluate'
   c.model.use_motion, c.model.projector_hidden = False, 0
-  c.discover.relabel_at = relabel_at
-  for name in ('steps',):
-    c.discover[name] = c.train[name] = steps
-  c.discover.learning_rate = 3e-3
-  for name in (
-    'batch_subjects', 'batch_sequences', 'frames', 'ordered', 'optimizer',
-    'learning_rate', 'schedule', 'warmup_steps', 'weight_decay',
-  ):  # fmt: skip
-    c.train[name] = c.discover[name]
+  c.model.dtype, c.data.loader = 'bfloat16', 'device'
+  stage = c.discover
+  stage.setting = setting
+  stage.steps, stage.relabel_at = 20_000, tuple(range(1000, 16_000, 1000))
+  stage.batch_subjects, stage.batch_sequences, stage.frames = 32, 8, 16
+  as_discovery(c)
+
+
+def narrow_discovery(c: ml_collections.ConfigDict) -> None:
+  """Makes `discovery` small enough for two CPU cores."""
+  c.model.widths, c.model.embedding_dim = (8, 16, 32), 64
+  c.model.dtype, c.data.loader = 'float32', 'array'
+  stage = c.discover
+  stage.steps, stage.relabel_at = 600, (200, 400)
+  stage.batch_subjects, stage.batch_sequences, stage.frames = 8, 8, 8
+  stage.relabel_frames = 16
+  stage.learning_rate = 3e-3
   c.checkpoint.every_steps = 100
+  c.log.images_every_steps = 0
+  c.eval.max_frames = 30
+  as_discovery(c)
+
+
+def as_discovery(c: ml_collections.ConfigDict) -> None:
+  """Gives the labelled stage `train` the batches and steps of `discover`."""
+  for name in set(c.train) - {'objective'}:
+    c.train[name] = c.discover[name]
 
 
 def laptop(

@@ -8,7 +8,8 @@ after `scripts/prepare_silhouettes.py --dataset=gait3d`, in a folder that holds
 `datasets/Gait3D/Gait3D.json` (or set `config.data.partition_file`). Recipes,
 given behind a colon: selfgait (the default) and, with labels, those of OpenGait
 and MCL (configs/wild.py): gaitbase, gaitbase_mcl, deepgaitv2,
-deepgaitv2_interval.
+deepgaitv2_interval. `strict` finds identities without labels; the folders of
+Gait3D name the camera of each sequence (docs/label_free.md).
 """
 
 import ml_collections
@@ -28,10 +29,17 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
     opengait.intervals(c)
     return c
 
-  more = {'deepgaitv2_interval': deepgaitv2_interval}
+  more = {'deepgaitv2_interval': deepgaitv2_interval, 'strict': strict}
   return default.recipe(shared | more, recipe)()
 
 
 def selfgait() -> ml_collections.ConfigDict:
   """SelfGait's values."""
   return wild.selfgait('gait3d', 'Gait3D.json')
+
+
+def strict() -> ml_collections.ConfigDict:
+  """Identities without labels, from 39 cameras that are not synchronised."""
+  c = selfgait()
+  default.discovery(c, 'strict')
+  return c

@@ -5,8 +5,11 @@
 
 after `scripts/prepare_silhouettes.py --dataset=oumvlp`. Recipes, given behind a
 colon: selfgait (the default) and, with labels, those of OpenGait
-(configs/opengait.py): gaitset, gaitpart, gaitgl, gaitbase, deepgaitv2.
+(configs/opengait.py): gaitset, gaitpart, gaitgl, gaitbase, deepgaitv2. `strict`
+and `synchronised` find identities without labels (docs/label_free.md).
 """
+
+import functools
 
 import ml_collections
 
@@ -22,6 +25,8 @@ def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
     'gaitgl': gaitgl,
     'gaitbase': gaitbase,
     'deepgaitv2': deepgaitv2,
+    'strict': functools.partial(discovery, 'strict'),
+    'synchronised': functools.partial(discovery, 'synchronised'),
   }
   return default.recipe(recipes, recipe)()
 
@@ -31,6 +36,14 @@ def selfgait() -> ml_collections.ConfigDict:
   c = default.get_config()
   c.data.name = 'ou_mvlp'
   c.eval.protocol = 'oumvlp'
+  return c
+
+
+def discovery(setting: str) -> ml_collections.ConfigDict:
+  """Identities without labels. A person walks twice, past several cameras."""
+  c = selfgait()
+  default.discovery(c, setting)
+  c.discover.neighbours, c.discover.averaged = 3, 1
   return c
 
 

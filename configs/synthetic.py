@@ -2,8 +2,8 @@
 
   python -m selfgait_jax.main --config=configs/synthetic.py
 
-Renders the walkers, pretrains without labels, fine-tunes with few and with all
-labels, evaluates on the test subjects and writes the report. The README says
+Renders the walkers, finds identities without labels, fine-tunes with few and
+with all labels, evaluates on the test subjects and writes the report. The README says
 how many minutes this takes. The recipe is called `laptop`;
 `configs/synthetic.py:smoke` does the same at the smallest size. All systems of
 `configs/casiab.py` are available at a fraction of their widths: gaitset,
@@ -29,9 +29,15 @@ def laptop() -> ml_collections.ConfigDict:
   """Half of SelfGait's widths, clips of 6 and 8 frames."""
   c = default.laptop(frames=8, few_steps=50, few_fraction=4 / 24)
   c.data.name = 'synthetic_gait'
-  c.pretrain.steps = 130
+  c.stages = 'discover,few_scratch,few_pretrained,finetune,evaluate'
+  c.few_pretrained.init = c.finetune.init = 'discover'
+  c.discover.setting = 'synchronised'
+  c.discover.steps, c.discover.relabel_at = 130, (60,)
+  c.discover.relabel_frames, c.discover.warmup_steps = 12, 10
   c.finetune.steps = 110
-  c.finetune.batch_subjects, c.finetune.batch_sequences = 6, 6
+  for stage in (c.discover, c.finetune):
+    stage.batch_subjects, stage.batch_sequences = 6, 6
+    stage.ordered = True  # the motion block needs neighbouring frames
   c.log.images_every_steps = 100
   c.eval.max_frames = 12  # half a sequence, half the time
   return c
@@ -40,12 +46,16 @@ def laptop() -> ml_collections.ConfigDict:
 def smoke() -> ml_collections.ConfigDict:
   """Runs every stage in a minute, for tests; the results mean nothing."""
   c = laptop()
+  c.stages = 'pretrain,discover,few_scratch,few_pretrained,finetune,evaluate'
+  c.few_pretrained.init = c.finetune.init = 'pretrain'
+  c.discover.relabel_at, c.discover.relabel_frames = (2,), 6
+  c.discover.neighbours = 4  # of few people
   c.synthetic.train_subjects, c.synthetic.test_subjects = 4, 3
   c.synthetic.frames = 8
   c.model.widths, c.model.bins = (4, 8, 8), (1, 2, 4)
   c.model.embedding_dim = 8
   c.model.projector_hidden = c.model.projector_dim = 8
-  for name in ('pretrain', 'finetune', 'few_scratch', 'few_pretrained'):
+  for name in c.stages.split(',')[:-1]:
     stage = c[name]
     stage.steps, stage.frames = 4, 4
     stage.batch_subjects, stage.batch_sequences = 2, 4

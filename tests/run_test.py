@@ -6,7 +6,7 @@ import re
 import pytest
 import small_run
 
-STAGES = ('pretrain', 'few_scratch', 'few_pretrained', 'finetune')
+STAGES = ('pretrain', 'discover', 'few_scratch', 'few_pretrained', 'finetune')
 RESULTS = {
   'protocol', 'metrics', 'counts', 'baselines', 'data', 'config_hash', 'seed',
   'versions', 'device', 'seconds',
@@ -53,11 +53,12 @@ def test_a_run_writes_all_it_promises(rendered):
     assert [json.loads(line)['step'] for line in lines] == [1, 2, 3, 4]
     assert {'loss', 'spread', 'effective_rank'} <= set(json.loads(lines[0]))
     subset = json.loads((folder / 'subset.json').read_text())
-    kind = 'unlabelled' if stage == 'pretrain' else 'labelled'
+    kind = 'unlabelled' if stage in STAGES[:2] else 'labelled'
     subjects = 2 if stage.startswith('few') else 4
     assert len(subset[kind]['chosen']) == subjects
   report = (workdir / 'report.html').read_text()
-  assert 'label-free pretraining' in report and 'src="http' not in report
+  assert 'label-free pretraining (strict)' in report
+  assert 'Pseudo-identities: discover' in report and 'src="http' not in report
 
 
 def test_results_hold_what_they_promise(rendered):
@@ -73,7 +74,12 @@ def test_results_hold_what_they_promise(rendered):
     assert 0 <= metrics['nm/rank1'] <= 100
     assert len(metrics['nm/rank1_per_view']) == 11
     assert 0 <= metrics['nm/eer'] <= 100
-  assert results['metrics'] == results['rows']['all labels, pretrained']
+  assert (
+    results['metrics'] == results['rows']['all labels, pretrained (strict)']
+  )
+  rounds = results['discovery']['discover']
+  assert [found['step'] for found in rounds] == [0, 2]
+  assert all(0 <= found['precision'] <= 1 for found in rounds)
   counts = results['counts']
   assert counts['subjects'] == 3 and counts['sequences'] == 330
   assert counts['frames'] == 330 * 8
@@ -105,13 +111,13 @@ def test_trains_and_evaluates_without_tensorflow(packed):
   assert len((workdir / 'pretrain/metrics.jsonl').read_text().splitlines()) == 4
   results = _results(workdir)
   assert set(results) >= RESULTS
-  assert 'label-free pretraining' in results['rows']
+  assert 'label-free pretraining (strict)' in results['rows']
   assert (workdir / 'report.html').exists()
 
 
 def test_frozen_classifiers_have_rows_of_their_own(packed):
   _, workdir, words = packed
-  metrics = _results(workdir)['rows']['label-free pretraining']
+  metrics = _results(workdir)['rows']['label-free pretraining (strict)']
   report = (workdir / 'report.html').read_text()
   for key, title in (
     ('frozen_linear', 'frozen linear classifier, top-1'),

@@ -1,7 +1,7 @@
 """From embeddings and cameras to pseudo-identities, without a label.
 
-The threshold of the clustering is chosen without labels, too: it is the one at
-which two clusterings of different evidence agree most.
+The threshold of the clustering is chosen without labels, too: two clusterings
+of different evidence must agree at it.
 """
 
 import dataclasses
@@ -79,11 +79,11 @@ def find(
       )
     )
     tried = cluster(np.arange(len(names)))
-    agreement = _camera_agreement(cluster, tried, cameras, names)
+    agreement, slack = _camera_agreement(cluster, tried, cameras, names), 0.0
   else:
     graph = links.link(embeddings, free, cameras)
     tried = dict(links.communities(graph))
-    agreement = links.stability(graph)
+    agreement, slack = links.stability(graph), links.SLACK
   found = {key: _number(groups) for key, groups in tried.items()}
   usable = [key for key in found if found[key].max(initial=-1) > 0]
   if not usable:
@@ -92,8 +92,15 @@ def find(
       'everything in one group or none; use more sequences or change '
       'config.discover.neighbours'
     )
-  best = max(usable, key=lambda key: agreement.get(key, -1.0))
-  return Found(found[best], best, agreement)
+  chosen = _choose(usable, agreement, slack)
+  return Found(found[chosen], chosen, agreement)
+
+
+def _choose(usable, agreement, slack):
+  """The last of those whose agreement is at most `slack` below the best."""
+  known = {key: agreement.get(key, -1.0) for key in usable}
+  enough = max(known.values()) - slack
+  return max(key for key, value in known.items() if value >= enough)
 
 
 def _camera_agreement(cluster, tried, cameras, names):

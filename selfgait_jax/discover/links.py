@@ -19,6 +19,9 @@ from selfgait_jax.data import draws
 
 RESOLUTIONS = (1.0, 1.5, 2.0, 3.0, 4.0)  # higher: more, smaller communities
 PAIRS, KEPT = 3, 0.7  # of the random parts of the links, for `stability`
+# A resolution that is less stable by so much is as good, and the finest of them
+# mixes the fewest people.
+SLACK = 0.05
 INSIDE = 3  # nearest sequences of the same camera, by either kind of parts
 ACROSS = 2  # nearest sequences of another camera, by all parts
 ACROSS_FREE = 1  # the same by the parts that clothing leaves alone

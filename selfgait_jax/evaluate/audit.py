@@ -1,4 +1,4 @@
-"""How right the pseudo-identities of a round were; training reads none of it."""
+"""How right the pseudo-identities of a round were; training never reads it."""
 
 import itertools
 

@@ -12,6 +12,7 @@ from selfgait_jax import errors
 from selfgait_jax.data import frame_sampler, loading
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.evaluate import (
+  audit,
   frozen,
   grew_submission,
   linear_floors,
@@ -21,7 +22,13 @@ from selfgait_jax.evaluate import (
 )
 from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
-from selfgait_jax.run import checkpointing, identity, manifests, metrics
+from selfgait_jax.run import (
+  checkpointing,
+  identity,
+  manifests,
+  metrics,
+  pseudo_labels,
+)
 
 RANDOM_ROW = 'random initialisation'
 BASELINES = {**linear_floors.TITLES, 'random_init': RANDOM_ROW}
@@ -81,7 +88,8 @@ def evaluate(
     return {}
   grew_submission.write(config, workdir, found, test)
   results = _results(config, rows, test) | {
-    'seconds': round(time.monotonic() - start, 1)
+    'discovery': _audits(sources, load),
+    'seconds': round(time.monotonic() - start, 1),
   }
   files.write_json(workdir / 'results.json', results)
   main = list(rows)[-1]
@@ -140,13 +148,41 @@ def _title(origin):
   if objective != 'supervised':
     if origin['identity_sampler']:
       return 'pretraining on batches drawn by identity' + part
-    weak = origin['pairs'] == 'synchronised_views'
-    kind = 'synchronised-view' if weak else 'label-free'
-    return f'{kind} pretraining{part}'
+    setting = origin.get('setting') or _setting_by_pairs(origin)
+    kind = 'identities' if objective == 'clusters' else 'pretraining'
+    return f'label-free {kind} ({setting}){part}'
   share = origin['labelled_fraction']
   labels = 'all labels' if share == 1 else f'{100 * share:.3g} % of labels'
-  start = 'pretrained' if origin['start'] else 'from scratch'
-  return f'{labels}, {start}{part}'
+  return f'{labels}, {_start(origin)}{part}'
+
+
+def _setting_by_pairs(origin):
+  """What checkpoints knew that do not say it themselves."""
+  weak = origin['pairs'] == 'synchronised_views'
+  return 'synchronised' if weak else 'strict'
+
+
+def _start(origin):
+  if not origin['start']:
+    return 'from scratch'
+  setting = origin.get('start_setting')
+  return f'pretrained ({setting})' if setting else 'pretrained'
+
+
+def _audits(sources, load):
+  """{stage: how right its pseudo-identities were, round by round}."""
+  found = {}
+  for stage, path in sources.items():
+    rounds = pseudo_labels.read_all(pathlib.Path(path))
+    if rounds:
+      setting = checkpointing.read_manifest(path)[1]['source']['setting']
+      found[stage] = audit.audit(rounds, load('train'), setting)
+      last = found[stage][-1]
+      logging.info(
+        '%s, last round: %d pseudo-identities, precision %.3f, recall %.3f of '
+        'pairs', stage, last['classes'], last['precision'], last['recall'],
+      )  # fmt: skip
+  return found
 
 
 def _log_row(title, row):

@@ -149,6 +149,32 @@ def held_out(
 
 
 @_plain_text
+def rounds(found: Sequence[Mapping]) -> bytes | None:
+  """Precision and recall of the pseudo-identities of each round.
+
+  Args:
+    found: from `audit.audit`.
+
+  Returns:
+    PNG, or None if there is no round.
+  """
+  if not found:
+    return None
+  fig, (ax,) = _panels(1, aspect=0.62)
+  names = [n for n in found[0] if n.split('/')[0] in ('precision', 'recall')]
+  steps = [each['step'] for each in found]
+  for i, name in enumerate(names):
+    values = [100 * each[name] for each in found]
+    title = errors.printable(name.replace('/', ', '), 60)
+    ax.plot(steps, values, **_line(i), label=title, marker='o', markersize=3)
+  ax.set_ylim(0, 102)
+  ax.set_ylabel('pairs (%)')
+  _count_steps(ax)
+  fig.legend(loc='outside lower center', ncols=3)
+  return _png(fig)
+
+
+@_plain_text
 def curves(series: Mapping[str, Sequence[tuple[int, float]]]) -> bytes | None:
   """Every quantity of one stage over its steps, the loss first.
 

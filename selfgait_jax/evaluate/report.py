@@ -19,6 +19,14 @@ COLUMNS = {
   'frozen_linear': 'frozen linear classifier (top-1)',
   'frozen_knn': 'frozen kNN (top-1)',
 }
+AUDIT = (
+  'Counted after the run; training never saw it. A pair of sequences (with '
+  'synchronised cameras: of walks) is right if both have one pseudo-identity '
+  'and one subject. Precision: share of right pairs among those of one '
+  'pseudo-identity. Recall: among those of one subject; the last columns count '
+  'pairs in different clothes. Cameras: what a pseudo-identity tells about the '
+  'camera, from 0 to 1.'
+)
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto;
   max-width: 1080px; padding: 0 1rem; background: #fff; }
@@ -78,6 +86,10 @@ def write(
     _section(
       'CMC curves',
       _picture(figures.cumulative_match(rows, titles), 'CMC curves'),
+    ),
+    *(
+      _section(f'Pseudo-identities: {stage}', _rounds(stage, rounds), AUDIT)
+      for stage, rounds in results.get('discovery', {}).items()
     ),
     *(
       _section(f'Training: {stage}', _training(stage, series, titles))
@@ -196,6 +208,15 @@ def _views(results, rows, titles):
     'one view. The means leave out the diagonal (identical views). The table '
     'has the layout of Table 1 of the SelfGait paper.',
   )
+
+
+def _rounds(stage, rounds):
+  """How right the pseudo-identities of each round were."""
+  names = list(rounds[0]) if rounds else []
+  cell = lambda x: f'{x:.3f}' if isinstance(x, float) else str(x)
+  body = [[cell(found[name]) for name in names] for found in rounds]
+  picture = _picture(figures.rounds(rounds), f'rounds of {stage}')
+  return picture + _table(names, body) if rounds else ''
 
 
 def _training(stage, series, titles):

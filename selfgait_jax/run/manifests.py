@@ -15,7 +15,11 @@ _CONFIG_KEYS = ('config_hash', 'seed', 'program')  # of an entry of the history
 
 
 def make_manifest(
-  config, stage_name: str, setting: str = '', start: str = ''
+  config,
+  stage_name: str,
+  setting: str = '',
+  start: str = '',
+  start_setting: str = '',
 ) -> dict:
   """What a reader of the checkpoint must know, as JSON.
 
@@ -25,6 +29,7 @@ def make_manifest(
     setting: what the stage knew of its sequences (data/blind.py); '' if it
       used labels.
     start: where its first weights came from; '' for random ones.
+    start_setting: what was known to the stage that trained them.
   """
   stage = config[stage_name]
   source = {
@@ -37,6 +42,7 @@ def make_manifest(
     'labelled_fraction': stage.labelled_fraction,
     'steps': stage.steps,
     'start': start,
+    'start_setting': start_setting,
     'data': config.data.name,
     'partition': config.data.partition,
     'seed': config.seed,

@@ -53,7 +53,9 @@ def train(
   # The state that it starts from or resumes from.
   source = start.find_source(config, workdir, task.stage)
   processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
-  manifest = manifests.make_manifest(config, stage_name, task.setting, source)
+  manifest = manifests.make_manifest(
+    config, stage_name, task.setting, source, start.setting_of(source)
+  )
   checkpoints = checkpointing.Checkpoints(
     directory, manifest, config.checkpoint.keep
   )

@@ -28,6 +28,16 @@ def find_source(config, workdir: pathlib.Path, stage) -> str:
   return config.init_from
 
 
+def setting_of(source: str) -> str:
+  """What the stage that wrote `source` knew; '' for labels or no source."""
+  if not source:
+    return ''
+  manifest = processes.from_first(
+    lambda: checkpointing.read_manifest(source)[1]
+  )
+  return manifest['source'].get('setting', '')
+
+
 def load_state(
   task: Task,
   stage_name: str,

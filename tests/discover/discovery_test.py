@@ -20,8 +20,10 @@ def test_people_are_found(setting, least):
   found = discovery.find(z, z[:, :2], sequences, setting, **K)
   precision, recall = crowd.precision_and_recall(found.labels, subjects)
   assert precision > 0.95 and recall > least
-  assert found.threshold in found.agreement
-  assert found.agreement[found.threshold] == max(found.agreement.values())
+  slack = links.SLACK if setting == 'strict' else 0
+  enough = max(found.agreement.values()) - slack
+  good = [key for key, value in found.agreement.items() if value >= enough]
+  assert found.threshold == max(good)
   assert found.classes == len(set(found.labels[found.labels >= 0]))
 
 

@@ -59,7 +59,7 @@ def test_training_continues_as_the_old_version_did(workdir, tmp_path):
   )
   run('stages=evaluate')
   results = json.loads((workdir / 'results.json').read_text())
-  row = 'label-free pretraining, step 4/8'
+  row = 'label-free pretraining (strict), step 4/8'
   # As the old version found it: few probes, so a rounding can change some.
   assert results['rows'][row]['nm/rank1'] == pytest.approx(27.8, abs=9)
   before = json.loads((OLD / 'config.json').read_text())['config_hash']
@@ -72,7 +72,7 @@ def test_training_continues_as_the_old_version_did(workdir, tmp_path):
   )
   np.testing.assert_allclose(found, expected, rtol=1e-4)
   results = json.loads((workdir / 'results.json').read_text())
-  assert list(results['rows'])[-1] == 'label-free pretraining'
-  history = results['origins']['label-free pretraining']['history']
+  assert list(results['rows'])[-1] == 'label-free pretraining (strict)'
+  history = results['origins']['label-free pretraining (strict)']['history']
   assert [entry['from_step'] for entry in history] == [1, 5][: len(history)]
   assert history[0]['config_hash'] == before
