@@ -3,8 +3,8 @@
   python -m selfgait_jax.main --config=configs/synthetic.py
 
 Renders the walkers, finds identities without labels, fine-tunes with few and
-with all labels, evaluates on the test subjects and writes the report. The README says
-how many minutes this takes. The recipe is called `laptop`;
+with all labels, evaluates on the test subjects and writes the report. The
+README says how many minutes this takes. The recipe is called `laptop`;
 `configs/synthetic.py:smoke` does the same at the smallest size. All systems of
 `configs/casiab.py` are available at a fraction of their widths: gaitset,
 gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol, deepgaitv2,
