@@ -16,6 +16,7 @@ from benchmarks import (
   busy_case,
   compile_case,
   count_case,
+  discover_case,
   embed_case,
   evaluate_case,
   input_case,
@@ -39,6 +40,7 @@ CASES = {
   'embed': embed_case,
   'evaluate': evaluate_case,
   'search': search_case,
+  'discover': discover_case,
   'rates': rates_case,
 }
 

@@ -47,7 +47,7 @@ def jaccard(encoded: sparse.csr_array, most: float) -> sparse.csr_array:
   """Jaccard distances of all pairs of rows that are at most `most` apart.
 
   Args:
-    encoded: [N, N], from `encode`.
+    encoded: [N, C], from `encode`, where C is N.
     most: below 1, which is the distance of rows with nothing in common.
 
   Returns:
@@ -62,7 +62,8 @@ def jaccard(encoded: sparse.csr_array, most: float) -> sparse.csr_array:
     kept = (distance <= most) & (rows != shared.col)
     found.append((distance[kept], rows[kept], shared.col[kept]))
   values, rows, columns = (np.concatenate(x) for x in zip(*found, strict=True))
-  return sparse.csr_array((values, (rows, columns)), shape=encoded.shape)
+  shape = 2 * (encoded.shape[0],)
+  return sparse.csr_array((values, (rows, columns)), shape=shape)
 
 
 def shared_weight(

@@ -14,6 +14,7 @@ from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.discover import links, walks
 
 LEAST_SEQUENCES = 2  # of a pseudo-identity
+LEAST_WALKS = 2  # of each pseudo-identity of a batch, on average
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,41 @@ class Found:
   def classes(self) -> int:
     """Number of pseudo-identities."""
     return int(self.labels.max(initial=-1)) + 1
+
+
+def check(sequences: SequenceSet, setting: str, least: int) -> None:
+  """Raises UserError for data in which no identities can be found.
+
+  Args:
+    sequences: anonymous ones, from `blind.hide`.
+    setting: one of `blind.SETTINGS`.
+    least: pseudo-identities that a batch wants.
+  """
+  cameras = np.unique(sequences.views)
+  if '' in cameras:
+    raise errors.UserError(
+      'expected the camera of every sequence, found sequences whose names do '
+      'not tell it; add its pattern to selfgait_jax/data/datasets.py or take '
+      'discover out of config.stages'
+    )
+  if len(cameras) < 2:
+    raise errors.UserError(
+      f'expected sequences of two cameras at least, found {cameras[0]} alone; '
+      'prepare more views of the data set'
+    )
+  walks, seen = np.unique(sequences.subjects, return_counts=True)
+  if setting == 'synchronised' and seen.max() < 2:
+    raise errors.UserError(
+      'expected walks seen by two cameras or more, found none among '
+      f'{len(walks)}; set config.discover.setting=strict or prepare more views'
+    )
+  if len(walks) < LEAST_WALKS * least:
+    what = 'walks' if setting == 'synchronised' else 'sequences'
+    raise errors.UserError(
+      f'expected at least {LEAST_WALKS * least} {what}, two for each of the '
+      f'{least} pseudo-identities of a batch, found {len(walks)}; lower '
+      'config.discover.batch_subjects or use more data'
+    )
 
 
 def find(

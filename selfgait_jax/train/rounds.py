@@ -35,7 +35,7 @@ def batches(
   mesh,
   variables: Callable[[], dict],
 ) -> Iterator[dict[str, np.ndarray]]:
-  """Yields labelled batches like `input_pipeline.batches`, round after round.
+  """Labelled batches like `input_pipeline.batches`, round after round.
 
   Args:
     task: what the stage learns with.
@@ -47,10 +47,23 @@ def batches(
     mesh: of all devices.
     variables: () -> those of the network after the newest step.
 
+  Returns:
+    An iterator over the batches that are left.
+
   Raises:
-    errors.UserError: the first pseudo-identities are too few for a batch, or
-      the labels of the round in which the stage resumes are missing.
+    errors.UserError: nothing can be found in such data; later, the first
+      pseudo-identities are too few for a batch, or the labels of the round in
+      which the stage resumes are missing.
   """
+  discovery.check(sequences, task.setting, task.stage.batch_subjects)
+  return _rounds(
+    task, stage_name, directory, sequences, subset, first, mesh, variables
+  )
+
+
+def _rounds(
+  task, stage_name, directory, sequences, subset, first, mesh, variables
+):
   stage, finder = task.stage, relabelling.Finder(task, sequences, mesh)
   process = processes.index(), processes.count()
   labels = None

@@ -187,3 +187,24 @@ def test_fixed_windows_are_the_same_for_training_and_for_test():
     np.testing.assert_array_equal(cut[row], people[row][windows[row]])
   short = np.flatnonzero(people.lengths < 8)
   assert all(len(cut[row]) == people.lengths[row] for row in short)
+
+
+def test_the_middle_of_a_sequence():
+  whole = numbered.sequence_set(2, lengths=(3, 30))
+  cut = frame_sampler.middle(whole, 10)
+  for row in range(len(whole)):
+    ours = numbered.frame_numbers(cut[row])
+    all_frames = numbered.frame_numbers(whole[row])
+    left, right = ours[0] - all_frames[0], all_frames[-1] - ours[-1]
+    assert len(ours) == min(10, len(all_frames))
+    assert right - left in (0, 1)
+
+
+def test_clips_of_equal_length_repeat_short_sequences():
+  whole = numbered.sequence_set(2, lengths=(3, 30))
+  clips = frame_sampler.equal_clips(whole, 8)
+  assert clips.frames.shape[0] == 8 * len(whole)
+  for row in range(len(whole)):
+    expected = numbered.frame_numbers(frame_sampler.middle(whole, 8)[row])
+    found = numbered.frame_numbers(clips[row])
+    np.testing.assert_array_equal(found, np.resize(expected, 8))

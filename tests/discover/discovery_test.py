@@ -1,6 +1,7 @@
 """Pseudo-identities of made-up people, without their names."""
 
 import dataclasses
+import re
 
 import crowd
 import numpy as np
@@ -116,3 +117,34 @@ def test_found_survives_json():
 def test_rand_index_counts_minus_one_as_alone():
   assert discovery.rand_index(np.array([0, 0, -1]), np.array([1, 1, 0])) == 1
   assert discovery.rand_index(np.array([-1, -1]), np.array([0, 0])) == 0
+
+
+@pytest.mark.parametrize(
+  ('changes', 'setting', 'words'),
+  [
+    ({'views': ''}, 'strict', 'the camera of every sequence'),
+    ({'views': '090'}, 'strict', 'found 090 alone'),
+    (
+      {'subjects': None},
+      'synchronised',
+      'seen by two cameras or more, found no',
+    ),
+    ({}, 'synchronised', 'expected at least 100 walks, .* found 72'),
+  ],
+)
+def test_data_without_identities(changes, setting, words):
+  _, sequences, _, _ = crowd.crowd()
+  count = len(sequences)
+  alone = np.array([f'{n:08d}' for n in range(count)])
+  other = {
+    name: alone if value is None else np.full(count, value)
+    for name, value in changes.items()
+  }
+  with pytest.raises(errors.UserError, match=words) as caught:
+    discovery.check(dataclasses.replace(sequences, **other), setting, 50)
+  assert re.fullmatch(r'expected .+, found .+; .+', str(caught.value))
+
+
+def test_data_with_identities_passes():
+  _, sequences, _, _ = crowd.crowd()
+  discovery.check(sequences, 'synchronised', 8)

@@ -34,6 +34,10 @@ KEYS = {
   'search --probes=3 --gallery=5 --repeats=1': f'{DEVICE} probes_per_second '
   'distances_per_second seconds dtype nearest all_pairs_seconds first_seconds '
   'probes gallery metric parts features',
+  'discover --people=4 --walks=2 --cameras=2 --parts=3 --features=4': (
+    f'{DEVICE} seconds sequences classes setting people walks cameras parts '
+    'features'
+  ),
   'rates --size=8 --repeats=1': f'{DEVICES} matrix_tflops dtype size '
   'memory_gb_per_second',
   f'input {FEW} --seconds=0.1': f'{LOADER} clips_per_second step_ms fed_ms '

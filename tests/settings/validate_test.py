@@ -16,7 +16,7 @@ SENTENCE = r'expected .+, found .+; .+'
 
 def _refused(changes, words):
   config = default.get_config()
-  config.stages = 'pretrain,train'
+  config.stages = 'pretrain,discover,train'
   with config.ignore_type():
     config.update_from_flattened_dict(changes)
   with pytest.raises(errors.UserError) as caught:
@@ -49,6 +49,18 @@ def _refused(changes, words):
     ({'augment.dilate_rows': ((9, 20), (39, 65))}, 'augment.dilate_rows'),
     ({'pretrain.freeze_batch_norm': True}, 'pretrain.freeze_batch_norm'),
     ({'augment.coat': -0.1}, 'augment.coat'),
+    ({'discover.relabel_at': (200, 200)}, 'discover.relabel_at'),
+    ({'discover.relabel_at': (9000,)}, 'discover.steps=4000'),
+    ({'discover.triplet_weight': 0.0}, 'a triplet loss alone for discover'),
+    ({'discover.setting': 'known'}, 'discover.setting'),
+    (
+      {'data.name': 'grew', 'data.partition_file': 'x'},
+      'names the camera of each sequence for discover',
+    ),
+    (
+      {'data.name': 'sustech1k', 'discover.setting': 'synchronised'},
+      'discover.setting=strict',
+    ),
     ({'pretrain.negatives': 'same_camera'}, 'pretrain.infonce_weight'),
     ({'pretrain.ignore_nearest': 0.1}, 'pretrain.infonce_weight'),
     ({'pretrain.ignore_nearest': 1.0}, 'pretrain.ignore_nearest'),

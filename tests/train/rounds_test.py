@@ -119,10 +119,16 @@ def test_a_round_that_fails_keeps_the_last_labels(
   np.testing.assert_array_equal(rounds[0].labels, rounds[3].labels)
 
 
-def test_too_few_at_the_start_is_a_sentence(people, tmp_path):
-  config = make_config(people, batch_subjects=90)
-  with pytest.raises(errors.UserError, match='expected at least 90 pseudo-id'):
-    train(config, tmp_path)
+@pytest.mark.parametrize(
+  ('changes', 'words'),
+  [
+    ({'batch_subjects': 90}, 'expected at least 180 walks, .* found 40'),
+    ({'batch_subjects': 19}, 'expected at least 19 pseudo-identities'),
+  ],
+)
+def test_too_few_at_the_start_is_a_sentence(changes, words, people, tmp_path):
+  with pytest.raises(errors.UserError, match=words):
+    train(make_config(people, **changes), tmp_path)
 
 
 def test_lost_or_foreign_labels(people, tmp_path):
