@@ -15,7 +15,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from selfgait_jax import errors
+from selfgait_jax import errors, study
 from selfgait_jax.data import loading
 from selfgait_jax.evaluate import evaluation, held_out, scores
 from selfgait_jax.machine import cluster, cores, processes
@@ -60,6 +60,9 @@ def run(config, workdir: pathlib.Path) -> None:
     plan.check_batches(config, workdir)
 
     load = loading.loader(config)
+    if 'study' in config:
+      study.run(config, workdir, load)
+      return
     stages = config.stages.split(',')
     for number, stage in enumerate(stages, 1):
       logging.info('stage %d of %d: %s', number, len(stages), stage)

@@ -19,7 +19,8 @@ FLOORS = (
   {'discover', 'embedder'},
   {'train'},
   {'settings', 'evaluate'},
-  {'convert', 'main'},
+  {'convert', 'study'},
+  {'main'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -87,7 +87,7 @@ def evaluate(
   if not processes.is_first():
     return {}
   grew_submission.write(config, workdir, found, test)
-  results = _results(config, rows, test) | {
+  results = describe(config, rows, test) | {
     'discovery': _audits(sources, load),
     'seconds': round(time.monotonic() - start, 1),
   }
@@ -194,7 +194,8 @@ def _log_row(title, row):
   logging.info('%s: rank-1 %s', title, ' / '.join(ranks))
 
 
-def _results(config, rows, test):
+def describe(config, rows, test) -> dict:
+  """The content of `results.json`; its main row is the last of `rows`."""
   main = rows[list(rows)[-1]]
   frames = int(np.minimum(test.lengths, config.eval.max_frames).sum())
   return {

@@ -149,6 +149,41 @@ def held_out(
 
 
 @_plain_text
+def label_worth(
+  spreads: Mapping[str, Mapping], titles: Mapping[str, str]
+) -> bytes | None:
+  """Rank-1 by the number of labelled subjects, a line an arm.
+
+  Args:
+    spreads: group -> `label_worth.spread`, whose deviations are drawn as bands.
+    titles: heading of each group.
+
+  Returns:
+    PNG, or None if there is no group.
+  """
+  if not spreads:
+    return None
+  fig, axes = _panels(len(spreads), aspect=0.85)
+  for ax, (group, arms) in zip(axes, spreads.items(), strict=True):
+    for i, (arm, counts) in enumerate(arms.items()):
+      # Evenly spaced: the numbers of subjects grow by factors.
+      place = np.arange(len(counts))
+      mean, deviation = np.array(list(counts.values())).T
+      ax.plot(place, mean, **_line(i), label=arm, marker='o', markersize=3)
+      ax.fill_between(
+        place, mean - deviation, mean + deviation, alpha=0.2,
+        color=COLOURS[i % len(COLOURS)], linewidth=0,
+      )  # fmt: skip
+      ax.set_xticks(place, list(counts))
+    ax.set_title(titles.get(group, group.upper()))
+    ax.set_xlabel('labelled subjects')
+  axes[0].set_ylabel('rank-1 (%)')
+  handles, labels = axes[0].get_legend_handles_labels()
+  fig.legend(handles, labels, loc='outside lower center', ncols=3)
+  return _png(fig)
+
+
+@_plain_text
 def rounds(found: Sequence[Mapping]) -> bytes | None:
   """Precision and recall of the pseudo-identities of each round.
 

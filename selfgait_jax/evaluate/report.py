@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from selfgait_jax import errors, protocols
-from selfgait_jax.evaluate import figures, tables
+from selfgait_jax.evaluate import figures, label_worth, tables
 from selfgait_jax.machine import files
 
 # Columns of the main row; the others are named like their metrics.
@@ -86,6 +86,12 @@ def write(
     _section(
       'CMC curves',
       _picture(figures.cumulative_match(rows, titles), 'CMC curves'),
+    ),
+    _section(
+      'What labels are worth',
+      _study(results.get('study', []), titles),
+      'Mean and standard deviation over the draws. Each draw has its own '
+      'labelled subjects, batches and first weights.',
     ),
     *(
       _section(f'Pseudo-identities: {stage}', _rounds(stage, rounds), AUDIT)
@@ -208,6 +214,16 @@ def _views(results, rows, titles):
     'one view. The means leave out the diagonal (identical views). The table '
     'has the layout of Table 1 of the SelfGait paper.',
   )
+
+
+def _study(cells, titles):
+  """Rank-1 by the number of labelled subjects: a picture and a table."""
+  if not cells:
+    return ''
+  groups = tables.groups([cell['metrics'] for cell in cells])
+  spreads = {group: label_worth.spread(cells, group) for group in groups}
+  picture = _picture(figures.label_worth(spreads, titles), 'worth of labels')
+  return picture + _table(*label_worth.cells_of(cells))
 
 
 def _rounds(stage, rounds):

@@ -22,7 +22,7 @@ def rank1_table(rows: Sequence[tuple[str, Mapping]]) -> str:
   Args:
     rows: (name, what `protocols.evaluate` returned, or its `metrics`).
   """
-  return _markdown(*rank1_cells(rows))
+  return markdown(*rank1_cells(rows))
 
 
 def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
@@ -39,7 +39,7 @@ def per_view_table(rows: Mapping | Sequence[tuple[str, Mapping]]) -> str:
   header, body = per_view_cells(rows)
   if not body:
     header, body = _ranking_cells(rows)
-  return _markdown(header, body)
+  return markdown(header, body)
 
 
 def rank1_cells(
@@ -121,7 +121,7 @@ def percent(value: float | None) -> str:
   return '-' if value is None else f'{value:.1f}'
 
 
-def _markdown(header, body) -> str:
+def markdown(header, body) -> str:
   """Pipe table with padded columns: names to the left, numbers to the right."""
   left = sum(name in NAME_COLUMNS for name in header)
   lines = [header, *body]

@@ -17,6 +17,7 @@ from selfgait_jax.settings.rules import (
   TEXT,
   number,
   one_of,
+  several_of,
   whole,
   whole_numbers,
 )
@@ -175,6 +176,11 @@ DISCOVERY = {  # a stage that learns from pseudo-identities
   'relabel_frames': _COUNT,
   'neighbours': whole(2),
   'averaged': _COUNT,
+}
+STUDY = {  # `config.study`, which only configs/study_labels.py has
+  'labelled_subjects': whole_numbers(0),
+  'draws': _COUNT,
+  'arms': several_of('scratch', *blind.SETTINGS),
 }
 
 

@@ -51,6 +51,14 @@ def number(low: float = 0, high: float = sys.float_info.max) -> Rule:
   return Rule(f'a number {first}{last}', allows)
 
 
+def several_of(*values) -> Rule:
+  """A tuple or list of some of the values, at least one."""
+  allows = lambda x: (
+    isinstance(x, (tuple, list)) and len(x) and all(v in values for v in x)
+  )
+  return Rule(f'some of {", ".join(map(str, values))}', allows)
+
+
 def whole_numbers(low: int) -> Rule:
   """A tuple or list of whole numbers from `low`, possibly empty."""
   allows = lambda x: (

@@ -12,6 +12,8 @@ def check_values(config) -> None:
   Stages that do not run are not checked.
   """
   _check_section(config, '', choices.RUN)
+  if 'study' in config:
+    _check_section(config, 'study.', choices.STUDY)
   _find(config, 'model.name')
   model_checks.check_values(config.model)
   for name in _stages(config):
