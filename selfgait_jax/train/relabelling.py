@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -57,25 +56,34 @@ class Finder:
     embed = lambda some: self._embed(
       variables, frame_sampler.middle(some, frames), frames, title='for a round'
     )
-    network = self._parts(embed, LEAST_DEVIATION)
-    return self._find([self._images, network])
+    found = embed(self._sequences)
+    parts = self._standardise(found, self._sequences, found, LEAST_DEVIATION)
+    _, strips = self._images
+    bins = self._task.config.model.get('bins', ())
+    free = free_parts.of_network(strips, bins, parts.shape[1])
+    return self._find([self._images, (_unit(parts), free)])
 
   @functools.cached_property
   def _images(self):
+    """(strips [N, S, D] of unit length, which of them clothes leave alone)."""
     width = self._task.config.model.crop_width
     embed = lambda some: gei.strips(gei.embed(some, some.lengths.max()), width)
-    return self._parts(embed, gei.DEVIATION_FLOOR)
-
-  def _parts(self, embed: Callable, floor: float):
-    """(parts [N, P, D] of unit length, which of them clothes leave alone)."""
     plain = embed(self._sequences)
-    standardise = lambda some: cameras.standardise(
-      embed(some), some.views, plain, self._sequences.views, floor
+    standardise = lambda some: self._standardise(
+      embed(some), some, plain, gei.DEVIATION_FLOOR
     )
     dressed = _dress(self._sample, self._task.config.seed)
     free = free_parts.find(standardise(self._sample), standardise(dressed))
-    views = self._sequences.views
-    return _unit(cameras.standardise(plain, views, plain, views, floor)), free
+    everything = self._standardise(
+      plain, self._sequences, plain, gei.DEVIATION_FLOOR
+    )
+    return _unit(everything), free
+
+  def _standardise(self, found, some, plain, floor):
+    """By the cameras of `some`, with the statistics of all sequences."""
+    return cameras.standardise(
+      found, some.views, plain, self._sequences.views, floor
+    )
 
   def _find(self, sources) -> discovery.Found:
     widest = max(parts.shape[2] for parts, _ in sources)
