@@ -42,7 +42,7 @@ def of_network(
     parts: P, a multiple of the strips of all levels (GaitSet has two branches).
 
   Returns:
-    bool [P]; all parts if they are no strips of such a pyramid, or none is free.
+    bool [P]; all parts if they are no such strips, or if none is free.
   """
   everything = np.ones(parts, bool)
   if not bins or parts % sum(bins):
