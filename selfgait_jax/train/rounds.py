@@ -69,16 +69,17 @@ def _rounds(
   labels = None
   starts = [0, *stage.relabel_at, stage.steps]
   for start, stop in itertools.pairwise(starts):
-    if first >= stop:
-      continue
     file = pseudo_labels.path(directory, start)
-    if first > start:
-      labels = processes.from_first(lambda file=file: _read(file, sequences))
+    if first > start:  # the labels that the stage resumes with, or had before
+      if first <= stop:
+        labels = processes.from_first(lambda file=file: _read(file, sequences))
     else:
       find = lambda start=start: (
         finder.by_network(variables()) if start else finder.by_images()
       )
       labels = _relabel(find, labels, stage, stage_name, start, sequences, file)
+    if first >= stop:
+      continue
     named, chosen = _name(sequences, np.array(labels, np.int32))
     yield from input_pipeline.batches(
       named, chosen, task.config, stage_name, max(first, start), stop, process,

@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 import selfgait_jax
-from configs import default
+from configs import default, study_labels
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
 from selfgait_jax.settings import choices, networks
@@ -65,6 +65,8 @@ def test_every_setting_has_a_rule():
 
 def test_no_unknown_setting_is_read():
   config = default.get_config().to_dict()
+  config['study'] = study_labels.get_config('smoke').study.to_dict()
+  assert set(config['study']) == set(choices.STUDY)
   stage = config['pretrain'] | config['discover'] | config['train']
   # The settings of all networks; functions of `config.model` call it config.
   for name in factory.MODELS:

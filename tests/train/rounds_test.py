@@ -119,6 +119,18 @@ def test_a_round_that_fails_keeps_the_last_labels(
   np.testing.assert_array_equal(rounds[0].labels, rounds[3].labels)
 
 
+def test_a_round_that_fails_where_the_stage_resumes(
+  people, tmp_path, monkeypatch
+):
+  """Between two runs it must do what it would have done in one."""
+  found = discovery.Found(np.zeros(120, np.int32), 0.5, {0.5: 1.0})
+  monkeypatch.setattr(relabelling.Finder, 'by_network', lambda *_: found)
+  stage = train(make_config(people, steps=3, relabel_at=()), tmp_path)
+  train(make_config(people), tmp_path)
+  rounds = pseudo_labels.read_all(stage)
+  np.testing.assert_array_equal(rounds[0].labels, rounds[3].labels)
+
+
 @pytest.mark.parametrize(
   ('changes', 'words'),
   [
