@@ -52,7 +52,7 @@ def test_its_weights_and_its_log_load(workdir):
 
 
 @pytest.mark.slow
-def test_training_continues_as_the_old_version_did(workdir, tmp_path):
+def test_it_is_evaluated_and_continues(workdir, tmp_path):
   people = small_run.write_people(tmp_path / 'all.npz', noise=0.25)
   run = lambda *stages: small_run.run(
     small_run.overrides(people, workdir, *SETTINGS, *stages)
@@ -70,7 +70,11 @@ def test_training_continues_as_the_old_version_did(workdir, tmp_path):
     metrics.read_curves(folder / 'pretrain')['loss']
     for folder in (workdir, OLD)
   )
-  np.testing.assert_allclose(found, expected, rtol=1e-4)
+  # Its own steps stay. The next ones take other batches than the old version
+  # did, because label-free stages no longer see the order of the subjects.
+  np.testing.assert_array_equal(found[:4], expected[:4])
+  np.testing.assert_allclose(found[4:], expected[4:], rtol=0.05)
+  assert len(found) == len(expected) == 8
   results = json.loads((workdir / 'results.json').read_text())
   assert list(results['rows'])[-1] == 'label-free pretraining (strict)'
   history = results['origins']['label-free pretraining (strict)']['history']
