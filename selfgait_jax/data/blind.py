@@ -32,7 +32,7 @@ def setting_of(stage: ml_collections.ConfigDict) -> str:
 
 
 def order(sequences: SequenceSet, rows: np.ndarray) -> np.ndarray:
-  """The rows in an order that tells nothing: by a hash of their pixels.
+  """Sorts rows by a hash of their pixels, an order that tells nothing.
 
   Data sets are sorted by subject, so a position would give the subject away.
   """

@@ -1,4 +1,4 @@
-"""Takes out of embeddings what only the camera puts in."""
+"""Standardises embeddings camera by camera."""
 
 import numpy as np
 

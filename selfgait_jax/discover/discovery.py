@@ -133,7 +133,7 @@ def find(
 
 
 def _choose(usable, agreement, slack):
-  """The last of those whose agreement is at most `slack` below the best."""
+  """The largest threshold whose agreement is `slack` below the best or less."""
   known = {key: agreement.get(key, -1.0) for key in usable}
   enough = max(known.values()) - slack
   return max(key for key, value in known.items() if value >= enough)

@@ -1,4 +1,4 @@
-"""Who is who among single sequences: communities in a graph of likenesses.
+"""Groups single sequences by person: communities in a graph of neighbours.
 
 Nothing says which sequences belong together. Two sequences are linked if each
 is among the nearest of the other: inside a camera, and between cameras that see
@@ -32,7 +32,16 @@ LEAST_MUTUAL = 0.3
 def link(
   embeddings: np.ndarray, free: np.ndarray, cameras: np.ndarray
 ) -> sparse.csr_array:
-  """The graph of all links, 0 or 1, symmetric [N, N]."""
+  """Links sequences that are among each other's nearest.
+
+  Args:
+    embeddings: [N, P, D], comparable within a camera and between cameras.
+    free: [N, Q, D], the parts of them that clothing leaves alone.
+    cameras: [N].
+
+  Returns:
+    Symmetric [N, N], 1 for a link.
+  """
   rows_of = [np.flatnonzero(cameras == name) for name in np.unique(cameras)]
   found = []
   for rows in rows_of:

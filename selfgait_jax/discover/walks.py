@@ -1,8 +1,8 @@
-"""Who walked twice: groups of walks that several cameras saw at a time.
+"""Groups walks by person, where several cameras saw a walk at a time.
 
 Two walks are compared camera by camera, never across cameras, and the
-distances are averaged. No camera has to be understood by another, and the
-errors of one camera are outvoted by the rest.
+distances are averaged. So no change of view has to be bridged, and the rest of
+the cameras outvote the errors of one.
 """
 
 import functools
@@ -40,8 +40,8 @@ def candidates(
 
   Yields:
     The groups as int [N], -1 for a walk that is like no other. Thresholds at
-    which a group holds more than four times `neighbours` and `LARGEST_SHARE` of
-    the walks are left out.
+    which a group holds more than both four times `neighbours` and
+    `LARGEST_SHARE` of the walks are left out.
   """
   names, walk_of = np.unique(walks, return_inverse=True)
   count = len(names)

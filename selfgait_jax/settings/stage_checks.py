@@ -23,7 +23,6 @@ def check(config, name: str, stages: list[str]) -> None:
     _check_labelled(config, name)
   if stage.objective == 'clusters':
     _check_rounds(config, name)
-    _check_cameras(config, name)
   elif stage.objective != 'supervised':
     _check_label_free(config, name)
     _check_pairs(config, name)
@@ -148,23 +147,10 @@ def _check_rounds(config, name):
       f'{stage.triplet_weight} and cross_entropy_weight='
       f'{stage.cross_entropy_weight}; change config.{name}'
     )
-
-
-def _check_cameras(config, name):
-  stage, facts = config[name], datasets.find(config.data.name)
-  if facts is None:  # data/partitions.py lists the known ones
-    return
-  if facts.camera_pattern is None:
-    raise errors.UserError(
-      f'expected a data set that names the camera of each sequence for {name}, '
-      f'found {facts.name}, which does not; take the stage out of config.stages'
-    )
-  if stage.setting == 'synchronised' and not facts.synchronised:
-    raise errors.UserError(
-      'expected a data set that records a walk with several cameras at a time '
-      f'with {name}.setting=synchronised, found {facts.name}; set '
-      f'config.{name}.setting=strict'
-    )
+  _expect_cameras(config, name, 'take the stage out of config.stages')
+  if stage.setting == 'synchronised':
+    remedy = f'set config.{name}.setting=strict'
+    _expect_synchronised(config, f'{name}.setting=synchronised', remedy)
 
 
 def _check_pairs(config, name):
@@ -190,25 +176,17 @@ def _check_pairs(config, name):
 
 
 def _check_views(config, name):
-  stage, facts = config[name], datasets.find(config.data.name)
-  if facts is None:  # data/partitions.py lists the known ones
-    return
-  if stage.views_per_batch == 1 and facts.camera_pattern is None:
-    raise errors.UserError(
-      'expected a data set that names the camera of each sequence with '
-      f'{name}.views_per_batch=1, found {facts.name}, which does not; set '
-      f'config.{name}.views_per_batch=0'
-    )
-  if stage.pairs == 'synchronised_views' and not facts.synchronised:
-    raise errors.UserError(
-      'expected a data set that records a walk with several cameras at a time '
-      f'with {name}.pairs=synchronised_views, found {facts.name}; change '
-      f'config.{name}.pairs'
-    )
+  stage = config[name]
+  if stage.views_per_batch == 1:
+    remedy = f'set config.{name}.views_per_batch=0'
+    _expect_cameras(config, f'{name}.views_per_batch=1', remedy)
+  if stage.pairs == 'synchronised_views':
+    remedy = f'change config.{name}.pairs'
+    _expect_synchronised(config, f'{name}.pairs=synchronised_views', remedy)
 
 
 def _check_negatives(config, name):
-  stage, facts = config[name], datasets.find(config.data.name)
+  stage = config[name]
   by_camera = stage.negatives == 'same_camera'
   if (by_camera or stage.ignore_nearest) and not stage.infonce_weight:
     raise errors.UserError(
@@ -216,15 +194,31 @@ def _check_negatives(config, name):
       f'ignore_nearest={stage.ignore_nearest}, found infonce_weight=0; change '
       f'config.{name}.infonce_weight'
     )
-  if by_camera and facts and facts.camera_pattern is None:
-    raise errors.UserError(
-      f'expected a data set whose views are cameras with {name}.negatives='
-      f'same_camera, found {facts.name}, whose views only tell sequences '
-      f'apart; set config.{name}.negatives=all'
-    )
+  if by_camera:
+    remedy = f'set config.{name}.negatives=all'
+    _expect_cameras(config, f'{name}.negatives=same_camera', remedy)
   if by_camera and stage.views_per_batch:
     raise errors.UserError(
       f'expected batches of any cameras with {name}.negatives=same_camera, '
       f'found views_per_batch={stage.views_per_batch}, where all keys come '
       f'from one camera; change config.{name}.views_per_batch'
+    )
+
+
+def _expect_cameras(config, what, remedy):
+  facts = datasets.find(config.data.name)
+  # data/partitions.py lists the known data sets.
+  if facts and facts.camera_pattern is None:
+    raise errors.UserError(
+      f'expected a data set that names the camera of each sequence for {what}, '
+      f'found {facts.name}, which does not; {remedy}'
+    )
+
+
+def _expect_synchronised(config, what, remedy):
+  facts = datasets.find(config.data.name)
+  if facts and not facts.synchronised:
+    raise errors.UserError(
+      'expected a data set that records a walk with several cameras at a time '
+      f'for {what}, found {facts.name}; {remedy}'
     )

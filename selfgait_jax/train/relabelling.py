@@ -1,4 +1,4 @@
-"""What a round learns from: the pseudo-identities that can be seen now."""
+"""Finds the pseudo-identities that a round learns from."""
 
 import dataclasses
 import functools
@@ -35,12 +35,6 @@ class Finder:
     self._embed = embedder.make_embedder(
       task.model, mesh, 'embedding', model.crop_width, config.eval.batch_frames
     )
-    rng = draws.generator(config.seed, 'clothes')
-    count = min(SAMPLE, len(sequences))
-    chosen = rng.choice(len(sequences), count, replace=False)
-    self._sample = frame_sampler.equal_clips(
-      sequences.select(np.sort(chosen)), SAMPLE_FRAMES
-    )
 
   def by_images(self) -> discovery.Found:
     """Pseudo-identities by gait energy images; needs no network."""
@@ -69,15 +63,23 @@ class Finder:
     width = self._task.config.model.crop_width
     embed = lambda some: gei.strips(gei.embed(some, some.lengths.max()), width)
     plain = embed(self._sequences)
-    standardise = lambda some: self._standardise(
-      embed(some), some, plain, gei.DEVIATION_FLOOR
+    standardise = lambda found, some: self._standardise(
+      found, some, plain, gei.DEVIATION_FLOOR
     )
-    dressed = _dress(self._sample, self._task.config.seed)
-    free = free_parts.find(standardise(self._sample), standardise(dressed))
-    everything = self._standardise(
-      plain, self._sequences, plain, gei.DEVIATION_FLOOR
+    sample = self._sample()
+    dressed = _dress(sample, self._task.config.seed)
+    free = free_parts.find(
+      *(standardise(embed(some), some) for some in (sample, dressed))
     )
-    return _unit(everything), free
+    return _unit(standardise(plain, self._sequences)), free
+
+  def _sample(self):
+    """Clips of some of the sequences, on which clothes are tried."""
+    rng = draws.generator(self._task.config.seed, 'clothes')
+    count = min(SAMPLE, len(self._sequences))
+    chosen = rng.choice(len(self._sequences), count, replace=False)
+    some = self._sequences.select(np.sort(chosen))
+    return frame_sampler.equal_clips(some, SAMPLE_FRAMES)
 
   def _standardise(self, found, some, plain, floor):
     """By the cameras of `some`, with the statistics of all sequences."""
@@ -86,21 +88,26 @@ class Finder:
     )
 
   def _find(self, sources) -> discovery.Found:
-    widest = max(parts.shape[2] for parts, _ in sources)
-    widen = lambda parts: np.pad(
-      parts, ((0, 0), (0, 0), (0, widest - parts.shape[2]))
-    )
-    parts = np.concatenate([widen(parts) for parts, _ in sources], axis=1)
-    free = np.concatenate([free for _, free in sources])
-    stage = self._task.stage
-    find = lambda: discovery.find(
-      parts,
-      parts[:, free],
-      self._sequences,
-      stage.setting,
-      stage.neighbours,
-      stage.averaged,
-    ).to_json()
+    """Groups the sequences by the parts of all sources, on process 0 alone."""
+
+    def find():
+      widest = max(parts.shape[2] for parts, _ in sources)
+      widen = lambda parts: np.pad(
+        parts, ((0, 0), (0, 0), (0, widest - parts.shape[2]))
+      )
+      parts = np.concatenate([widen(parts) for parts, _ in sources], axis=1)
+      free = np.concatenate([free for _, free in sources])
+      stage = self._task.stage
+      found = discovery.find(
+        parts,
+        parts[:, free],
+        self._sequences,
+        stage.setting,
+        stage.neighbours,
+        stage.averaged,
+      )
+      return found.to_json()
+
     return discovery.Found.from_json(processes.from_first(find))
 
 

@@ -6,13 +6,13 @@ from selfgait_jax.data import datasets, sequences
 
 
 def crowd(people=12, walks=6, cameras=4, parts=4, noise=0.15, seed=0):
-  """People whose walks several cameras see, each through a slow change.
+  """People whose walks several cameras see, each a little differently.
 
   Args:
     people: how many.
     walks: of each.
     cameras: how many; neighbouring ones see almost alike.
-    parts: P; clothes change the parts behind the first half.
+    parts: P; clothes change the second half of them.
     noise: of a sequence, where a person's signal is 1.
     seed: of all draws.
 
