@@ -44,8 +44,10 @@ def run(
     The content of `results.json`; {} on all processes but the first.
 
   Raises:
-    errors.UserError: more subjects are to be labelled than there are.
+    errors.UserError: more subjects are to be labelled than there are, or the
+      work folder holds cells that were trained with other settings.
   """
+  processes.from_first(lambda: _check_same(config, workdir))
   train, test = load('train'), load('test')
   everyone = len(set(train.subjects))
   most = max(config.study.labelled_subjects)
@@ -72,14 +74,38 @@ def run(
   return _write(config, workdir, load, test, cells)
 
 
+def _check_same(config, workdir):
+  """Cells, and the stages they share, are trusted without a look at them."""
+  ours = identity.config_hash(_without_study(config))
+  path = workdir / 'study.json'
+  try:
+    theirs = files.parse_json(path.read_bytes())['config_hash']
+  except FileNotFoundError:
+    theirs = ours
+  except (ValueError, KeyError, TypeError):
+    theirs = f'a damaged {path.name}'
+  if theirs != ours:
+    raise errors.UserError(
+      f'expected cells of config {ours} in {workdir}, found {theirs}; restore '
+      'the settings (only config.study may change) or change --workdir'
+    )
+  files.write_json(path, {'config_hash': ours})
+
+
+def _without_study(config):
+  """A copy without `config.study`: more cells do not change the others."""
+  plain = config.copy_and_resolve_references()
+  with plain.unlocked():
+    del plain.study
+  return plain
+
+
 class _Cell:
   """One arm with one number of labelled subjects, in one draw."""
 
   def __init__(self, config, workdir, draw, arm, labelled, everyone):
     self._arm, self._labelled = arm, labelled
-    self._config = config.copy_and_resolve_references()
-    with self._config.unlocked():
-      del self._config.study  # more cells do not change this one
+    self._config = _without_study(config)
     self._config.seed = config.seed + draw
     self._draw = workdir / f'draw-{draw}'
     self._folder = self._draw / f'{arm}-{labelled}'
@@ -89,20 +115,17 @@ class _Cell:
       batch = stage.batch_subjects * stage.batch_sequences
       stage.batch_subjects = min(stage.batch_subjects, labelled)
       stage.batch_sequences = batch // stage.batch_subjects
-    self._hash = identity.config_hash(self._config)
 
   def read(self):
-    """What `write` wrote for the same settings, or None."""
+    """What `write` wrote; None if there is nothing that can be read."""
     try:
-      found = files.parse_json((self._folder / 'cell.json').read_bytes())
-      return found['cell'] if found['config_hash'] == self._hash else None
-    except (OSError, ValueError, KeyError, TypeError):
+      return files.parse_json((self._folder / 'cell.json').read_bytes())
+    except (OSError, ValueError):
       return None
 
   def write(self, found):
     self._folder.mkdir(parents=True, exist_ok=True)
-    content = {'cell': found, 'config_hash': self._hash}
-    files.write_json(self._folder / 'cell.json', content)
+    files.write_json(self._folder / 'cell.json', found)
 
   def train(self, sequences) -> str:
     """The checkpoint folder of the cell; '' for random weights."""

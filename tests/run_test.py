@@ -94,12 +94,18 @@ def test_second_call_passes_over_what_is_finished(rendered):
   (workdir / 'report.html').unlink()
   with open(workdir / 'finetune/metrics.jsonl', 'a') as lines:
     lines.write('[5]\n{"loss": 1}\n')  # damage must not cost the report
+  labels = workdir / 'discover/labels/2.npz'
+  whole = labels.read_bytes()
+  labels.write_bytes(b'damaged')
   words = small_run.run(arguments, tensorflow=True)
   for stage in STAGES:
     assert f'{stage}: finished before' in words
+  assert 'no audit of discover' in words
+  labels.write_bytes(whole)
   after = _results(workdir)
-  for clock in (before, after):
-    del clock['seconds']
+  assert after['discovery'] == {}
+  for run in (before, after):
+    del run['seconds'], run['discovery']
   assert before == after
   assert 'Training: pretrain' in (workdir / 'report.html').read_text()
 

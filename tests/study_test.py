@@ -55,6 +55,15 @@ def test_it_goes_on_where_it_stopped(finished, monkeypatch):
   assert again['study'] == results['study'] and not trained
 
 
+def test_other_settings_are_refused(finished):
+  """Its stages are finished, and would be scored as if they were new."""
+  config, workdir, _ = finished
+  config = config.copy_and_resolve_references()
+  config.train.learning_rate = 0.1
+  with pytest.raises(errors.UserError, match='expected cells of config .*;'):
+    study.run(config, workdir, loading.loader(config))
+
+
 def test_too_many_labels_are_a_sentence(finished, tmp_path):
   config = finished[0].copy_and_resolve_references()
   config.study.labelled_subjects = (0, 5)

@@ -170,10 +170,20 @@ def _start(origin):
 
 
 def _audits(sources, load):
-  """{stage: how right its pseudo-identities were, round by round}."""
+  """{stage: how right its pseudo-identities were, round by round}.
+
+  Leaves out what was trained elsewhere, maybe on other data, and what cannot be
+  read.
+  """
   found = {}
   for stage, path in sources.items():
-    rounds = pseudo_labels.read_all(pathlib.Path(path))
+    if stage == 'init_from':
+      continue
+    try:
+      rounds = pseudo_labels.read_all(pathlib.Path(path))
+    except errors.UserError as error:
+      logging.warning('no audit of %s: %s', stage, error)
+      continue
     if rounds:
       setting = checkpointing.read_manifest(path)[1]['source']['setting']
       found[stage] = audit.audit(rounds, load('train'), setting)
