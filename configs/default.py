@@ -153,6 +153,9 @@ def supervised_stage(**changes) -> ml_collections.ConfigDict:
   """SelfGait's fine-tuning: batch-all triplet, margin 0.2, SGD 0.03."""
   s = _stage()
   s.objective = 'supervised'
+  # Also learn from the sequences without labels, by the pseudo-identities that
+  # the stage `discover` found from which this one starts.
+  s.pseudo_identities = False
   s.steps = 80_000
   return _changed(s, changes)
 
@@ -241,7 +244,7 @@ def narrow_discovery(c: ml_collections.ConfigDict) -> None:
   c.model.widths, c.model.embedding_dim = (8, 16, 32), 64
   c.model.dtype, c.data.loader = 'float32', 'array'
   stage = c.discover
-  stage.steps, stage.relabel_at = 600, (200, 400)
+  stage.steps, stage.relabel_at = 800, (200, 400, 600)
   stage.batch_subjects, stage.batch_sequences, stage.frames = 8, 8, 8
   stage.relabel_frames = 16
   stage.learning_rate = 3e-3
@@ -253,7 +256,7 @@ def narrow_discovery(c: ml_collections.ConfigDict) -> None:
 
 def as_discovery(c: ml_collections.ConfigDict) -> None:
   """Gives the labelled stage `train` the batches and steps of `discover`."""
-  for name in set(c.train) - {'objective'}:
+  for name in set(c.train) & set(c.discover) - {'objective'}:
     c.train[name] = c.discover[name]
 
 

@@ -4,11 +4,12 @@
     --config.data_dir=DATA_DIR
 
 Trains a narrow network on CASIA-B's development split with 0, 2, 4, ...
-labelled subjects: from scratch, and after the stage `discover` in each of its
-settings (docs/label_free.md). Three draws, each with its own subjects and first
-weights. The study can be stopped at any time; the same command goes on. The
-recipe `walkers` does the same on the synthetic walkers, `smoke` at the smallest
-size.
+labelled subjects: from scratch, after the stage `discover` in each of its
+settings (docs/label_free.md), and after it with the pseudo-identities of the
+other subjects beside the labels (`_mixed`). Three draws, each with its own
+subjects and first weights. The study can be stopped at any time; the same
+command goes on. The recipe `walkers` does the same on the synthetic walkers,
+`smoke` at the smallest size.
 """
 
 import ml_collections
@@ -26,7 +27,7 @@ def on_casiab() -> ml_collections.ConfigDict:
   """CASIA-B's development split: 50 training subjects."""
   c = casiab.get_config('strict_laptop')
   _add_study(c, labelled=(0, 2, 4, 8, 15, 37, 50))
-  c.train.steps, c.train.warmup_steps = 300, 30
+  c.train.steps, c.train.warmup_steps = 150, 15
   return c
 
 
@@ -55,4 +56,6 @@ def _add_study(c, labelled):
   c.study = study = ml_collections.ConfigDict()
   study.labelled_subjects = labelled  # numbers of training subjects
   study.draws = 3
-  study.arms = ('scratch', 'strict', 'synchronised')
+  study.arms = (
+    'scratch', 'strict', 'synchronised', 'strict_mixed', 'synchronised_mixed'
+  )  # fmt: skip

@@ -27,6 +27,7 @@ from selfgait_jax.run import checkpointing, identity
 from selfgait_jax.train import loop, plan
 
 SCRATCH = 'scratch'  # the arm without label-free training
+MIXED = '_mixed'  # arms that also learn from pseudo-identities end with this
 
 
 def run(
@@ -61,6 +62,8 @@ def run(
   for draw in range(config.study.draws):
     for arm in config.study.arms:
       for labelled in config.study.labelled_subjects:
+        if arm.endswith(MIXED) and labelled in (0, everyone):
+          continue  # nothing to mix
         cell = _Cell(config, workdir, draw, arm, labelled, everyone)
         found = processes.from_first(cell.read)
         if found is None:
@@ -104,7 +107,8 @@ class _Cell:
   """One arm with one number of labelled subjects, in one draw."""
 
   def __init__(self, config, workdir, draw, arm, labelled, everyone):
-    self._arm, self._labelled = arm, labelled
+    self._setting = '' if arm == SCRATCH else arm.removesuffix(MIXED)
+    self._labelled = labelled
     self._config = _without_study(config)
     self._config.seed = config.seed + draw
     self._draw = workdir / f'draw-{draw}'
@@ -112,9 +116,11 @@ class _Cell:
     if labelled:
       stage = self._config.train
       stage.labelled_fraction = labelled / everyone
-      batch = stage.batch_subjects * stage.batch_sequences
-      stage.batch_subjects = min(stage.batch_subjects, labelled)
-      stage.batch_sequences = batch // stage.batch_subjects
+      stage.pseudo_identities = arm.endswith(MIXED)
+      if not stage.pseudo_identities:
+        batch = stage.batch_subjects * stage.batch_sequences
+        stage.batch_subjects = min(stage.batch_subjects, labelled)
+        stage.batch_sequences = batch // stage.batch_subjects
 
   def read(self):
     """What `write` wrote; None if there is nothing that can be read."""
@@ -130,7 +136,7 @@ class _Cell:
   def train(self, sequences) -> str:
     """The checkpoint folder of the cell; '' for random weights."""
     source = ''
-    if self._arm != SCRATCH:
+    if self._setting:
       source = self._learn_without_labels(sequences)
     if not self._labelled:
       return source
@@ -139,9 +145,9 @@ class _Cell:
     return str(self._folder / 'train')
 
   def _learn_without_labels(self, sequences):
-    """All cells of an arm and a draw start from one label-free stage."""
-    self._config.discover.setting = self._arm
-    folder = self._draw / self._arm
+    """All cells of a setting and a draw start from one label-free stage."""
+    self._config.discover.setting = self._setting
+    folder = self._draw / self._setting
     self._run('discover', folder, sequences)
     return str(folder / 'discover')
 

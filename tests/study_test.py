@@ -15,12 +15,13 @@ from selfgait_jax.train import loop
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-  """(config, work folder, results) of two arms with 0 and 2 labels."""
+  """(config, work folder, results) of three arms with 0 and 2 labels."""
   workdir = tmp_path_factory.mktemp('study')
   config = study_labels.get_config('smoke')
   people = small_run.write_people(workdir / 'all.npz', noise=0.05)
   config.data.packed_file, config.data.loader = str(people), 'array'
-  config.study.draws, config.study.arms = 1, ('scratch', 'synchronised')
+  config.study.draws = 1
+  config.study.arms = 'scratch', 'synchronised', 'synchronised_mixed'
   config.discover.steps, config.discover.relabel_at = 2, ()
   for stage in (config.discover, config.train):
     stage.learning_rate, stage.warmup_steps = 0.03, 0
@@ -36,6 +37,7 @@ def test_cells(finished):
     ('scratch', 2),
     ('synchronised', 0),
     ('synchronised', 2),
+    ('synchronised_mixed', 2),  # with 0 labels there is nothing to mix
   ]
   ranks = [tuple(c['metrics'].values()) for c in cells]
   assert len(set(ranks)) > 1 and all(0 <= r <= 100 for r in ranks[0])
@@ -43,8 +45,11 @@ def test_cells(finished):
   report = (workdir / 'report.html').read_text()
   assert 'What labels are worth' in report
   assert 'synchronised, 2 labelled subjects' in report
-  subset = workdir / 'draw-0/synchronised-2/train/subset.json'
-  assert len(json.loads(subset.read_text())['labelled']['chosen']) == 2
+  for arm in ('synchronised', 'synchronised_mixed'):
+    subset = workdir / f'draw-0/{arm}-2/train/subset.json'
+    subset = json.loads(subset.read_text())
+    assert len(subset['labelled']['chosen']) == 2
+    assert ('pseudo_identities' in subset) == arm.endswith('mixed')
 
 
 def test_it_goes_on_where_it_stopped(finished, monkeypatch):

@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> Iterator[dict]:
     options.setting,
     2 * options.walks,
     options.walks,
+    2,  # sequences of the smallest group
   )
   device = jax.devices()[0]
   yield {

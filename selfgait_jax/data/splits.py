@@ -154,7 +154,8 @@ def training_rows(
     rng = draws.generator(config.seed, kind)
     chosen[kind], listed = _share(sequences, rows, fraction, by, rng)
     names[kind] = {'by': by, 'fraction': fraction, 'chosen': listed}
-    if kind == 'labelled' or config.reference.pretrain_sampler:
+    alone = kind == 'labelled' and not stage.get('pseudo_identities')
+    if alone or config.reference.pretrain_sampler:
       key = f'{kind}_fraction of {section}'
       _check_subjects(sequences, chosen[kind], stage, key)
   none = np.arange(0)

@@ -13,7 +13,6 @@ from selfgait_jax import errors
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.discover import links, walks
 
-LEAST_SEQUENCES = 2  # of a pseudo-identity
 LEAST_WALKS = 2  # of each pseudo-identity of a batch, on average
 
 
@@ -92,6 +91,7 @@ def find(
   setting: str,
   neighbours: int,
   averaged: int,
+  least: int,
 ) -> Found:
   """Groups the sequences by person.
 
@@ -103,6 +103,7 @@ def find(
       of one walk.
     neighbours: see `walks.candidates`; 'synchronised' only.
     averaged: the same.
+    least: sequences of a pseudo-identity; smaller groups are left out.
 
   Raises:
     errors.UserError: no threshold gives two pseudo-identities or more.
@@ -117,16 +118,16 @@ def find(
     tried = cluster(np.arange(len(names)))
     agreement, slack = _camera_agreement(cluster, tried, cameras, names), 0.0
   else:
-    graph = links.link(embeddings, free, cameras)
+    graph = links.settle(links.link(embeddings, free, cameras))
     tried = dict(links.communities(graph))
     agreement, slack = links.stability(graph), links.SLACK
-  found = {key: _number(groups) for key, groups in tried.items()}
+  found = {key: _number(groups, least) for key, groups in tried.items()}
   usable = [key for key in found if found[key].max(initial=-1) > 0]
   if not usable:
     raise errors.UserError(
-      f'expected pseudo-identities among {len(names)} sequences, found '
-      'everything in one group or none; use more sequences or change '
-      'config.discover.neighbours'
+      f'expected pseudo-identities of {least} or more among {len(names)} '
+      'sequences, found everything in one group or none; use more sequences or '
+      'change config.discover.neighbours or batch_sequences'
     )
   chosen = _choose(usable, agreement, slack)
   return Found(found[chosen], chosen, agreement)
@@ -168,11 +169,11 @@ def rand_index(some: np.ndarray, others: np.ndarray) -> float:
   return float(metrics.adjusted_rand_score(some, others))
 
 
-def _number(groups):
+def _number(groups, least):
   """Numbers 0, 1, 2, ... for the groups that are large enough, else -1."""
   names, place, counts = np.unique(
     groups, return_inverse=True, return_counts=True
   )
-  kept = (names >= 0) & (counts >= LEAST_SEQUENCES)
+  kept = (names >= 0) & (counts >= least)
   numbers = np.where(kept, np.cumsum(kept) - 1, -1)
   return numbers[place].astype(np.int32)

@@ -19,6 +19,9 @@ from selfgait_jax.data import draws
 
 RESOLUTIONS = (1.0, 1.5, 2.0, 3.0, 4.0)  # higher: more, smaller communities
 PAIRS, KEPT = 3, 0.7  # of the random parts of the links, for `stability`
+# Of 10 random parts of the links, those whose communities must hold both ends
+# of a link, at the coarsest resolution.
+PARTS, TOGETHER = 10, 0.8
 # A resolution that is less stable by so much is as good, and the finest of them
 # mixes the fewest people.
 SLACK = 0.05
@@ -60,6 +63,26 @@ def link(
   graph = sparse.csr_array((np.ones(len(ends[0])), ends), shape=shape)
   graph.data[:] = 1  # several kinds of links between two sequences are one
   return graph
+
+
+def settle(graph: sparse.csr_array) -> sparse.csr_array:
+  """Drops the links that tie two people together by chance.
+
+  Such a link is one of few between two communities. It joins them or not,
+  depending on which other links there are, so it is found by communities of
+  random parts of the links (consensus clustering, Lancichinetti and Fortunato,
+  2012).
+
+  Args:
+    graph: from `link`.
+  """
+  upper = sparse.triu(graph, 1).tocoo()
+  rng, together = draws.generator('settle'), np.zeros(upper.nnz)
+  for _ in range(PARTS):
+    part = _thinned(upper, rng.random(upper.nnz) < KEPT)
+    groups = _louvain(part, RESOLUTIONS[0])
+    together += groups[upper.row] == groups[upper.col]
+  return _thinned(upper, together >= TOGETHER * PARTS)
 
 
 def communities(

@@ -153,6 +153,8 @@ def _title(origin):
     return f'label-free {kind} ({setting}){part}'
   share = origin['labelled_fraction']
   labels = 'all labels' if share == 1 else f'{100 * share:.3g} % of labels'
+  if origin.get('pseudo_identities'):
+    labels += ' and pseudo-identities'
   return f'{labels}, {_start(origin)}{part}'
 
 

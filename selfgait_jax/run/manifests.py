@@ -40,6 +40,7 @@ def make_manifest(
     'setting': setting,
     'identity_sampler': config.reference.pretrain_sampler,
     'labelled_fraction': stage.labelled_fraction,
+    'pseudo_identities': stage.get('pseudo_identities', False),
     'steps': stage.steps,
     'start': start,
     'start_setting': start_setting,

@@ -149,6 +149,9 @@ STAGE = {
   'decay_vectors': SWITCH,
   'clip_norm': number(),
 }
+SUPERVISED = {  # a stage that learns from labels alone
+  'pseudo_identities': SWITCH,
+}
 LABEL_FREE = {  # a stage that compares two views
   # Two views of a clip; its last frame from the others; the same, with some
   # labelled steps; labelled steps only.
@@ -180,7 +183,9 @@ DISCOVERY = {  # a stage that learns from pseudo-identities
 STUDY = {  # `config.study`, which only configs/study_labels.py has
   'labelled_subjects': whole_numbers(0),
   'draws': _COUNT,
-  'arms': several_of('scratch', *blind.SETTINGS),
+  'arms': several_of(
+    'scratch', *blind.SETTINGS, *(f'{name}_mixed' for name in blind.SETTINGS)
+  ),
 }
 
 
@@ -188,4 +193,4 @@ def of_stage(section) -> dict:
   """The rules of a stage, by the settings that its section has."""
   if 'relabel_at' in section:
     return STAGE | DISCOVERY
-  return STAGE | LABEL_FREE if 'pairs' in section else STAGE
+  return STAGE | (LABEL_FREE if 'pairs' in section else SUPERVISED)

@@ -13,7 +13,7 @@ from selfgait_jax.data import feeds, input_pipeline, splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import files, lockstep, processes, sharding, signals
 from selfgait_jax.run import checkpointing, manifests, metrics
-from selfgait_jax.train import monitor, rounds, start, steps
+from selfgait_jax.train import mixing, monitor, rounds, start, steps
 from selfgait_jax.train.task import make_task
 
 
@@ -44,15 +44,18 @@ def train(
 
   # The sequences that the stage learns from, recorded before it starts.
   subset = splits.training_rows(sequences, config, task.stage)
-  _check_classes(config, stage_name, sequences, subset)
+  source = start.find_source(config, workdir, task.stage)
+  processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
+  people = sequences
+  if task.stage.get('pseudo_identities'):
+    people, subset = mixing.mix(sequences, subset, source, config, stage_name)
+  _check_classes(config, stage_name, people, subset)
   processes.from_first(lambda: _check_same_data(task, directory, subset))
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
     files.write_json(directory / 'subset.json', subset.names)
 
   # The state that it starts from or resumes from.
-  source = start.find_source(config, workdir, task.stage)
-  processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
   manifest = manifests.make_manifest(
     config, stage_name, task.setting, source, start.setting_of(source)
   )
@@ -72,19 +75,19 @@ def train(
   # Label-free stages see no name from here on.
   check = make_check(config, sequences, task.model, mesh)
   if task.setting:
-    sequences, subset = splits.hide(sequences, subset, task.setting)
-  feed = feeds.make_feed(config, sequences, subset, mesh)
+    people, subset = splits.hide(sequences, subset, task.setting)
+  feed = feeds.make_feed(config, people, subset, mesh)
 
   # Batch n depends only on the seed and on n, so a resumed run continues with
   # the batch that the stopped run would have taken next.
   if task.stage.objective == 'clusters':
     batches = rounds.batches(
-      task, stage_name, directory, sequences, subset, first, mesh,
+      task, stage_name, directory, people, subset, first, mesh,
       lambda: {'params': state.params, 'batch_stats': state.batch_stats},
     )  # fmt: skip
   else:
     batches = input_pipeline.batches(
-      sequences, subset, config, stage_name, first, last,
+      people, subset, config, stage_name, first, last,
       (processes.index(), processes.count()),
     )  # fmt: skip
   label_free_step, labelled_step = (

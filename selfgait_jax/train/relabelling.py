@@ -105,6 +105,7 @@ class Finder:
         stage.setting,
         stage.neighbours,
         stage.averaged,
+        stage.batch_sequences,
       )
       return found.to_json()
 

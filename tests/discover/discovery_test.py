@@ -6,11 +6,12 @@ import re
 import crowd
 import numpy as np
 import pytest
+from scipy import sparse
 
 from selfgait_jax import errors
 from selfgait_jax.discover import discovery, links, walks
 
-K = {'neighbours': 5, 'averaged': 2}
+K = {'neighbours': 5, 'averaged': 2, 'least': 2}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,9 @@ def test_noise_gives_a_sentence_or_little(setting):
   try:
     labels = discovery.find(z, z, sequences, setting, **K).labels
   except errors.UserError as error:
-    assert 'expected pseudo-identities among 288 sequences' in str(error)
+    assert 'expected pseudo-identities of 2 or more among 288 sequences' in str(
+      error
+    )
   else:
     assert np.bincount(labels[labels >= 0]).max() < 150
 
@@ -105,6 +108,19 @@ def test_links_are_mutual_and_within_reach():
   first, second = graph.nonzero()
   assert (subjects[first] == subjects[second]).mean() > 0.95
   assert (sequences.views[first] != sequences.views[second]).any()
+
+
+def test_links_by_chance_are_dropped():
+  """Two crowds of links, and one link between them."""
+  size = 12
+  same = np.arange(2 * size) // size
+  ends = np.argwhere(same[:, None] == same)
+  ends = ends[ends[:, 0] != ends[:, 1]]
+  ends = np.concatenate([ends, [[0, size], [size, 0]]])
+  graph = sparse.csr_array((np.ones(len(ends)), ends.T), shape=(24, 24))
+  settled = links.settle(graph)
+  assert graph[0, size] and not settled[0, size]
+  assert settled.nnz == graph.nnz - 2
 
 
 def test_found_survives_json():
