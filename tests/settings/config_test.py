@@ -56,7 +56,7 @@ def test_every_setting_has_a_rule():
   sections = {'model', *identity.STAGES}
   keys = {k for k in _leaves(config) if k.partition('.')[0] not in sections}
   assert keys == set(choices.RUN)
-  assert set(config.train) == set(choices.STAGE)
+  assert set(config.train) == set(choices.STAGE | choices.SUPERVISED)
   assert set(config.pretrain) == set(choices.STAGE | choices.LABEL_FREE)
   assert set(config.discover) == set(choices.STAGE | choices.DISCOVERY)
   settings = (set(getattr(networks, name)()) for name in factory.MODELS)
