@@ -4,11 +4,27 @@ import importlib
 
 __version__ = '0.1.0'
 
+# Public names and the modules that have them; a module stands for itself. They
+# are imported on first use: worker processes for data must not import JAX.
+# `__init__.pyi` tells type checkers the same.
+_MODULES = {
+  'Embedder': 'embedder',
+  'load_embedder': 'embedder',
+  'losses': '',
+  'protocols': '',
+  'retrieval': '',
+}
+__all__ = ['__version__', *_MODULES]
+
 
 def __getattr__(name):
-  # Imported on first use: worker processes for data must not import JAX.
-  if name == 'load_embedder':
-    return importlib.import_module('selfgait_jax.embedder').load_embedder
-  if name in ('losses', 'protocols', 'retrieval'):
+  if name not in _MODULES:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  if not _MODULES[name]:
     return importlib.import_module(f'selfgait_jax.{name}')
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  module = importlib.import_module(f'selfgait_jax.{_MODULES[name]}')
+  return getattr(module, name)
+
+
+def __dir__():
+  return sorted(__all__)

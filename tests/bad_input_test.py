@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import pytest
 import small_run
 
-from configs import default, synthetic
 from selfgait_jax import errors, main
+from selfgait_jax.configs import default, synthetic
 from selfgait_jax.data import packed
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import selfgait_jax
-from configs import synthetic
 from selfgait_jax import embedder, errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.models import factory, pixels
 from selfgait_jax.run import checkpointing, manifests
 from selfgait_jax.train import optimizer as optimizers

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small_run
 
-from configs import synthetic
+from selfgait_jax.configs import synthetic
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests

@@ -20,7 +20,7 @@ FLOORS = (
   {'train'},
   {'settings', 'evaluate'},
   {'convert', 'study'},
-  {'main'},
+  {'main', 'configs', 'cli'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -46,7 +46,7 @@ def imports():
       else:
         continue
       for name in names:
-        if name.split('.')[0] in ('selfgait_jax', 'configs'):
+        if name.split('.')[0] == 'selfgait_jax':
           found[parts[0], room_of(name)].add('/'.join(parts))
   return found
 

@@ -5,8 +5,8 @@ import json
 import pytest
 import small_run
 
-from configs import study_labels
 from selfgait_jax import errors, study
+from selfgait_jax.configs import study_labels
 from selfgait_jax.data import loading
 from selfgait_jax.evaluate import label_worth
 from selfgait_jax.settings import validate

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from benchmarks import common
-from configs import default
 from selfgait_jax import embedder
+from selfgait_jax.configs import default
 from selfgait_jax.data import datasets
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory

@@ -11,8 +11,8 @@ import jax
 from flax import linen as nn
 
 from benchmarks import common
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import datasets, input_pipeline, splits
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory

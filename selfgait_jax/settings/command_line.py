@@ -1,4 +1,4 @@
-"""The flags of `main.py`: the default work folder, and errors as sentences."""
+"""The flags of `main.py`: names of recipes, the default work folder, errors."""
 
 import pathlib
 import re
@@ -9,17 +9,21 @@ from ml_collections import config_flags
 
 from selfgait_jax import errors
 
+_CONFIGS = pathlib.Path(__file__).parents[1] / 'configs'
 _KEY = re.compile(r'config(\.[^\W\d]\w*)+')  # a dotted key
 
 
 def parse(argv: list[str]) -> list[str]:
   """Parses flags for `app.run`; exits with one sentence if that fails.
 
+  `--config` is a file, or the name of one in selfgait_jax/configs, such as
+  `casiab:gaitbase`.
+
   By default ml_collections answers an unknown key with a traceback, and absl an
   unknown recipe with a page of text.
   """
   try:
-    rest = flags.FLAGS(argv)
+    rest = flags.FLAGS([_find_recipe(argument) for argument in argv])
     # A config file that cannot be read raises an error on its first use.
     getattr(flags.FLAGS['config'].value, 'seed', None)
     return rest
@@ -46,6 +50,16 @@ def workdir(given: str) -> pathlib.Path:
   return pathlib.Path(
     'runs', '-'.join(filter(None, (pathlib.Path(name).stem, recipe)))
   )
+
+
+def _find_recipe(argument):
+  """`--config=NAME:RECIPE` with the path of NAME's file, if it has one here."""
+  match = re.fullmatch(r'(--?config=)(\w+)(:.*)?', argument)
+  if not match:
+    return argument
+  flag, name, recipe = match.groups(default='')
+  file = _CONFIGS / f'{name}.py'
+  return f'{flag}{file}{recipe}' if file.is_file() else argument
 
 
 def _wrong_key(argv, words):

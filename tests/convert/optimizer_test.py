@@ -5,8 +5,8 @@ import pytest
 import resumed_stage
 import state_dicts
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.convert import (
   conversion,
   exporter,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import datasets
 from selfgait_jax.settings import validate
 

@@ -4,8 +4,8 @@ import numbered
 import numpy as np
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import input_pipeline, splits
 
 FOUND = numbered.sequence_set(8)

@@ -7,8 +7,8 @@ import fabricated
 import numpy as np
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import datasets, loading, packed, sequences, stored
 from selfgait_jax.data.prepare import preparation, trees, walker_source
 from selfgait_jax.data.walkers import walkers
@@ -99,7 +99,7 @@ def test_a_packed_file_needs_no_tensorflow(prepared):
   root, _ = prepared
   code = f"""
 import sys
-from configs import default
+from selfgait_jax.configs import default
 from selfgait_jax.data import loading
 c = default.get_config()
 c.data.packed_file = {str(root / 'packed.npz')!r}

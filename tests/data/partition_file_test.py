@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import packed, partitions, splits
 from selfgait_jax.evaluate import scores
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import partitions
 
 

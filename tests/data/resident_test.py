@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import small_run
 
-from configs import default
 from selfgait_jax import errors, losses
+from selfgait_jax.configs import default
 from selfgait_jax.data import feeds, input_pipeline, resident, sequences, splits
 from selfgait_jax.machine import sharding
 from selfgait_jax.train import monitor

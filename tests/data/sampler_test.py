@@ -6,7 +6,7 @@ import numbered
 import numpy as np
 import pytest
 
-from configs import default
+from selfgait_jax.configs import default
 from selfgait_jax.data import draws, frame_sampler, sampler
 
 FOUND = numbered.sequence_set(12, conditions=4, views=5)

@@ -6,8 +6,8 @@ import numbered
 import numpy as np
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.data import datasets, splits
 
 

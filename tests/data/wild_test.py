@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import small_run
 
-from configs import default, gait3d, grew
 from selfgait_jax import errors, protocols
+from selfgait_jax.configs import default, gait3d, grew
 from selfgait_jax.data import datasets, loading, partitions, splits
 from selfgait_jax.data.prepare import preparation, summaries, trees
 from selfgait_jax.evaluate import grew_submission, scores

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from configs import grew
+from selfgait_jax.configs import grew
 from selfgait_jax.data import sequences
 from selfgait_jax.evaluate import grew_submission
 

@@ -10,8 +10,8 @@ import pytest
 from matplotlib import image
 from matplotlib.colors import to_rgb
 
-from configs import synthetic
 from selfgait_jax import errors, protocols
+from selfgait_jax.configs import synthetic
 from selfgait_jax.evaluate import figures, report
 from selfgait_jax.run import metrics
 from selfgait_jax.train import monitor

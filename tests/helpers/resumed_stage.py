@@ -6,7 +6,7 @@ import jax
 import ml_collections
 import optax
 
-from configs import default
+from selfgait_jax.configs import default
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from random_networks import UNOPTIMISED, drawn, error
 
-from configs import default
 from selfgait_jax import embedder
+from selfgait_jax.configs import default
 from selfgait_jax.data import sequences
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory, layers

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.machine import sharding
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, digests, identity, manifests

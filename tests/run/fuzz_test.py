@@ -10,8 +10,8 @@ import tempfile
 
 import pytest
 
-from configs import synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.machine import files
 from selfgait_jax.run import manifests, metrics, workspace
 

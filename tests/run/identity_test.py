@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs import synthetic
+from selfgait_jax.configs import synthetic
 from selfgait_jax.run import identity
 
 

@@ -9,8 +9,8 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import synthetic
 from selfgait_jax import errors, main
+from selfgait_jax.configs import synthetic
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests, transfer
 from selfgait_jax.settings import networks

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from configs import synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.run import identity, workspace
 
 

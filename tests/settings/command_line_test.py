@@ -73,3 +73,20 @@ def test_overrides_that_are_right(parse):
   validate.check(config)
   assert config.augment.blur_rows == ((1, 2), (3, 4))
   assert not config.eval.report
+
+
+@pytest.mark.parametrize(
+  'flag', ['--config=synthetic:smoke', '-config=synthetic:smoke']
+)
+def test_recipes_have_short_names(parse, flag, monkeypatch, tmp_path):
+  """They work outside of a clone, where there is no folder `configs`."""
+  monkeypatch.chdir(tmp_path)
+  config = parse(flag, '--config.seed=3')
+  assert config.seed == 3 and config.data.name == 'synthetic_gait'
+  assert command_line.workdir('').name == 'synthetic-smoke'
+
+
+def test_an_unknown_short_name_is_a_sentence(parse):
+  with pytest.raises(SystemExit) as caught:
+    parse('--config=nonsense:smoke')
+  assert caught.value.code.startswith('error: expected a config file')

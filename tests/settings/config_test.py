@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 import selfgait_jax
-from configs import default, study_labels
+from selfgait_jax.configs import default, study_labels
 from selfgait_jax.models import factory
 from selfgait_jax.run import identity
 from selfgait_jax.settings import choices, networks

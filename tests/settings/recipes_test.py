@@ -5,7 +5,14 @@ import re
 
 import pytest
 
-from configs import casiab, default, gait3d, grew, oumvlp, synthetic
+from selfgait_jax.configs import (
+  casiab,
+  default,
+  gait3d,
+  grew,
+  oumvlp,
+  synthetic,
+)
 from selfgait_jax.run import identity
 from selfgait_jax.settings import networks, validate
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from configs import default, synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import default, synthetic
 from selfgait_jax.models import factory
 from selfgait_jax.settings import model_checks, networks, validate
 

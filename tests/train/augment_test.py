@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.models import pixels
 from selfgait_jax.train import augment, clip_ops, warps
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from configs import synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.data import loading
 from selfgait_jax.train import loop
 

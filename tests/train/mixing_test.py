@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import small_run
 
-from configs import synthetic
 from selfgait_jax import errors
+from selfgait_jax.configs import synthetic
 from selfgait_jax.data import loading, splits
 from selfgait_jax.run import checkpointing, pseudo_labels
 from selfgait_jax.train import loop, mixing

@@ -9,8 +9,8 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import synthetic
 from selfgait_jax import losses
+from selfgait_jax.configs import synthetic
 from selfgait_jax.models import factory
 from selfgait_jax.train import steps
 from selfgait_jax.train.task import make_task

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import default
 from selfgait_jax import errors
+from selfgait_jax.configs import default
 from selfgait_jax.train import optimizer as optimizers
 
 

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from configs import synthetic
+from selfgait_jax.configs import synthetic
 from selfgait_jax.data import frame_sampler, loading, splits
 from selfgait_jax.train import loop, monitor
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from random_networks import UNOPTIMISED
 
-from configs import default
+from selfgait_jax.configs import default
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
 from selfgait_jax.train import steps

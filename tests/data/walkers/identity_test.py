@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from configs import synthetic
 from selfgait_jax import embedder, retrieval
+from selfgait_jax.configs import synthetic
 from selfgait_jax.data import sequences
 from selfgait_jax.data.walkers import walkers
 from selfgait_jax.machine import sharding

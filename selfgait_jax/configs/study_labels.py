@@ -14,7 +14,7 @@ command goes on. The recipe `walkers` does the same on the synthetic walkers,
 
 import ml_collections
 
-from configs import casiab, default, synthetic
+from selfgait_jax.configs import casiab, default, synthetic
 
 
 def get_config(recipe: str = 'casiab') -> ml_collections.ConfigDict:

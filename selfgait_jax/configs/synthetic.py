@@ -15,7 +15,7 @@ import functools
 
 import ml_collections
 
-from configs import casiab, default, opengait
+from selfgait_jax.configs import casiab, default, opengait
 
 
 def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:

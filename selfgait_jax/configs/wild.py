@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import ml_collections
 
-from configs import default, opengait
+from selfgait_jax.configs import default, opengait
 
 Recipe = Callable[[], ml_collections.ConfigDict]
 

@@ -13,7 +13,7 @@ import functools
 
 import ml_collections
 
-from configs import default, opengait
+from selfgait_jax.configs import default, opengait
 
 
 def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:

@@ -14,7 +14,7 @@ Gait3D name the camera of each sequence (docs/label_free.md).
 
 import ml_collections
 
-from configs import default, opengait, wild
+from selfgait_jax.configs import default, opengait, wild
 
 
 def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:

@@ -13,7 +13,7 @@ gaitbase_mcl, deepgaitv2.
 
 import ml_collections
 
-from configs import default, opengait, wild
+from selfgait_jax.configs import default, opengait, wild
 
 
 def get_config(recipe: str = 'selfgait') -> ml_collections.ConfigDict:
