@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import pathlib
@@ -15,7 +14,7 @@ import jax
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.machine import files, processes
+from selfgait_jax.machine import files, locks, processes
 from selfgait_jax.run import identity
 
 SEEN_SECONDS = 60  # a network file system may take this long to show a file
@@ -62,7 +61,7 @@ def _lock(workdir, held):
       'change --workdir'
     ) from error
   try:
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    locks.take(lock)
   except OSError as error:
     raise errors.UserError(
       f'expected no other run in {workdir}, found one; wait for it or '

@@ -6,7 +6,6 @@ as its own. Only files with names that preparation gives are ever deleted.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from selfgait_jax import errors
 from selfgait_jax.data.prepare import summaries
+from selfgait_jax.machine import locks
 
 STAGING = 'staging'
 _LOCK = '.lock'
@@ -65,10 +65,10 @@ def lock(home: pathlib.Path, report: Callable[[str], None]) -> Iterator[None]:
   home.mkdir(parents=True, exist_ok=True)
   with open(home / _LOCK, 'a+') as file:
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      locks.take(file)
     except BlockingIOError:
       report(f'waiting for another process that prepares {home}')
-      fcntl.flock(file, fcntl.LOCK_EX)
+      locks.take(file, wait=True)
     if not _is_marked(home):
       file.truncate(0)
       file.write(_MARKER)

@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import resource
 import signal
 import threading
 
@@ -69,9 +68,8 @@ def limits():
 
 @contextlib.contextmanager
 def _time_limit():
-  free = signal.getitimer(signal.ITIMER_REAL)[0] == 0
-  if not free or threading.current_thread() is not threading.main_thread():
-    yield  # signals reach the main thread only
+  if not _can_set_clock():
+    yield
     return
   global _clock_runs
   before = signal.signal(signal.SIGALRM, _stop)
@@ -89,12 +87,22 @@ def _stop(*_):
   raise Refused(f'reading it takes too much time, over {_SECONDS} seconds')
 
 
+def _can_set_clock():
+  if not hasattr(signal, 'setitimer'):  # Windows
+    return False
+  free = signal.getitimer(signal.ITIMER_REAL)[0] == 0
+  # Signals reach the main thread only.
+  return free and threading.current_thread() is threading.main_thread()
+
+
 @contextlib.contextmanager
 def _memory_limit():
   usage = pathlib.Path('/proc/self/statm')  # Linux
   if not (_limit_memory and usage.exists()):
     yield
     return
+  import resource  # there is none on Windows
+
   pages = int(usage.read_text().split()[5])
   soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
   own = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]

@@ -9,6 +9,7 @@ import pytest
 from selfgait_jax import errors
 from selfgait_jax.data import datasets
 from selfgait_jax.data.prepare import home, preparation, summaries, trees
+from selfgait_jax.machine import locks
 
 SUMMARY = {key: 0 for key in summaries._KEYS}
 MADE = (
@@ -144,5 +145,5 @@ def test_one_process_at_a_time(tmp_path):
   with contextlib.ExitStack() as stack:
     stack.enter_context(home.lock(tmp_path, said.append))
     with open(tmp_path / '.lock') as file, pytest.raises(BlockingIOError):
-      home.fcntl.flock(file, home.fcntl.LOCK_EX | home.fcntl.LOCK_NB)
+      locks.take(file)
   assert not said
