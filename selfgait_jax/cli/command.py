@@ -12,7 +12,9 @@ import sys
 
 from selfgait_jax import __version__, errors
 
-SUBCOMMANDS = {}
+SUBCOMMANDS = {
+  'walkers': 'render synthetic walkers, to try the other commands with',
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,9 +7,8 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.protocols import counting, definitions
-
-Protocol, PROTOCOLS = definitions.Protocol, definitions.PROTOCOLS
+from selfgait_jax.protocols import counting
+from selfgait_jax.protocols.definitions import PROTOCOLS, Protocol
 
 
 def find(name: str) -> Protocol:
@@ -29,9 +28,9 @@ def find(name: str) -> Protocol:
 def evaluate(
   protocol: str,
   embeddings: np.ndarray,
-  subjects: Sequence[str],
-  conditions: Sequence[str],
-  views: Sequence[str],
+  subjects: Sequence[str] | np.ndarray,
+  conditions: Sequence[str] | np.ndarray,
+  views: Sequence[str] | np.ndarray,
   metric: str = 'euclidean',
   probes: Sequence[str] | None = None,
   gallery: Sequence[str] | None = None,

@@ -1,0 +1,38 @@
+"""A film of a walker who crosses the picture, seen by a still camera."""
+
+import cv2
+import numpy as np
+
+from selfgait_jax.data import draws
+from selfgait_jax.data.walkers import walkers
+
+HEIGHT, WIDTH = 360, 640  # pixels
+RATE = 25  # frames/s
+STATURE = 240  # pixels
+STRIDE = 6  # pixels a frame
+FLOOR = 330  # row of the soles
+WALL, PERSON = 170, 60  # grey levels
+NOISE = 1.5  # grey levels
+
+
+def frames(subject: str, condition: str, seed: int) -> np.ndarray:
+  """A walker from the left edge to the right one, uint8 [T, 360, 640] grey."""
+  count = (WIDTH + STATURE) // STRIDE
+  silhouettes = walkers.render_sequence(subject, condition, '090', count, seed)
+  grown = _grow(silhouettes)
+  rng = draws.generator(seed, 'film', subject)
+  film = rng.normal(WALL, NOISE, (count, HEIGHT, WIDTH))
+  for number, body in enumerate(grown):
+    left = number * STRIDE - STATURE
+    seen = slice(max(left, 0), min(left + STATURE, WIDTH))
+    part = body[:, seen.start - left : seen.stop - left]
+    place = film[number, FLOOR - STATURE : FLOOR, seen]
+    place[part] -= WALL - PERSON
+  return np.clip(film, 0, 255).astype(np.uint8)
+
+
+def _grow(silhouettes):
+  """Aligned silhouettes at the size of the film, bool [T, STATURE, STATURE]."""
+  size = STATURE, STATURE
+  grown = [cv2.resize(frame, size) for frame in silhouettes]
+  return np.stack(grown) > 127
