@@ -5,7 +5,8 @@
 Renders the walkers, finds identities without labels, fine-tunes with few and
 with all labels, evaluates on the test subjects and writes the report. The
 README says how many minutes this takes. The recipe is called `laptop`;
-`configs/synthetic.py:smoke` does the same at the smallest size. All systems of
+`configs/synthetic.py:smoke` does the same at the smallest size. `:demo` trains
+the weights that come with the package (docs/walkers.md). All systems of
 `configs/casiab.py` are available at a fraction of their widths: gaitset,
 gaitpart, gaitgl, gaitbase, gaitbase_mcl, gaitbase_byol, deepgaitv2,
 deepgaitv2_interval, gaitssb, gaitssb_finetune.
@@ -21,7 +22,7 @@ from selfgait_jax.configs import casiab, default, opengait
 def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
   """Settings of a recipe; an unknown one is an error that lists the known."""
   systems = {name: functools.partial(system, name) for name in casiab.SYSTEMS}
-  recipes = {'laptop': laptop, 'smoke': smoke} | systems
+  recipes = {'laptop': laptop, 'smoke': smoke, 'demo': demo} | systems
   return default.recipe(recipes, recipe)()
 
 
@@ -63,6 +64,28 @@ def smoke() -> ml_collections.ConfigDict:
     few.labelled_fraction = 0.5
   c.checkpoint.every_steps = 2
   c.log.every_steps = 1
+  return c
+
+
+def demo() -> ml_collections.ConfigDict:
+  """Trains the network of `load_embedder('walkers')` with all labels.
+
+  Real silhouettes have other outlines than walkers, so the shapes vary more.
+  """
+  c = default.get_config()
+  c.data.name, c.data.loader = 'synthetic_gait', 'array'
+  c.stages = 'train,evaluate'
+  c.synthetic.train_subjects = 200
+  c.model.widths, c.model.embedding_dim = (16, 32, 64), 64
+  c.model.use_motion, c.model.projector_hidden = False, 0
+  stage = c.train
+  stage.steps, stage.schedule, stage.warmup_steps = 1500, 'cosine', 50
+  stage.optimizer, stage.learning_rate, stage.weight_decay = 'adam', 2e-3, 0.0
+  stage.batch_subjects, stage.batch_sequences = 8, 8
+  stage.frames, stage.ordered = 8, False
+  c.augment.corner_affine = c.augment.perspective = c.augment.rotate = 0.2
+  c.augment.dilate = c.augment.blur = c.augment.erase = 0.2
+  c.checkpoint.every_steps, c.log.images_every_steps = 250, 0
   return c
 
 
