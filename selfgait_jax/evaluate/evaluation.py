@@ -88,7 +88,7 @@ def evaluate(
     return {}
   grew_submission.write(config, workdir, found, test)
   results = describe(config, rows, test) | {
-    'discovery': _audits(sources, load),
+    'discovery': _audits(sources, rows, load),
     'seconds': round(time.monotonic() - start, 1),
   }
   files.write_json(workdir / 'results.json', results)
@@ -171,15 +171,18 @@ def _start(origin):
   return f'pretrained ({setting})' if setting else 'pretrained'
 
 
-def _audits(sources, load):
+def _audits(sources, rows, load):
   """{stage: how right its pseudo-identities were, round by round}.
 
   Leaves out what was trained elsewhere, maybe on other data, and what cannot be
-  read.
+  read. What the stages knew is taken from their rows: only process 0 is here,
+  and a checkpoint is read by all processes together.
   """
+  origins = [row['origin'] for row in rows.values() if row.get('origin')]
+  settings = {o['stage']: o['setting'] for o in origins if o.get('setting')}
   found = {}
   for stage, path in sources.items():
-    if stage == 'init_from':
+    if stage not in settings:
       continue
     try:
       rounds = pseudo_labels.read_all(pathlib.Path(path))
@@ -187,8 +190,7 @@ def _audits(sources, load):
       logging.warning('no audit of %s: %s', stage, error)
       continue
     if rounds:
-      setting = checkpointing.read_manifest(path)[1]['source']['setting']
-      found[stage] = audit.audit(rounds, load('train'), setting)
+      found[stage] = audit.audit(rounds, load('train'), settings[stage])
       last = found[stage][-1]
       logging.info(
         '%s, last round: %d pseudo-identities, precision %.3f, recall %.3f of '

@@ -27,6 +27,14 @@ LABEL_FREE = (
   'log.held_out_every_steps=5',
   'log.held_out_subjects=2',
 )
+# Pseudo-identities are found before step 1 and after step 5.
+DISCOVER = (
+  '--config=configs/synthetic.py:smoke',
+  'stages=discover,evaluate',
+  *(f'discover.{setting}' for setting in SGD),
+  'discover.learning_rate=3e-3',
+  'discover.relabel_at=(5,)',
+)
 # Batch normalisation and triplets over all, clips of unequal length.
 SUPERVISED = (
   '--config=configs/synthetic.py:gaitbase',

@@ -11,7 +11,11 @@ import together
 from selfgait_jax import errors
 from selfgait_jax.machine import processes
 
-STAGES = {'label_free': 'pretrain', 'supervised': 'train'}
+KINDS = {
+  'label_free': ('pretrain', equality.LABEL_FREE),
+  'supervised': ('train', equality.SUPERVISED),
+  'discover': ('discover', equality.DISCOVER),
+}
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +41,7 @@ def test_processes_that_were_started_differently(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['label_free', 'supervised'])
+@pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('number, devices', [(1, 8), (2, 1), (2, 2), (4, 1)])
 def test_same_losses_weights_and_table(
   kind, number, devices, reference, people, tmp_path
@@ -45,7 +49,7 @@ def test_same_losses_weights_and_table(
   words = together.run(_arguments(kind, people, tmp_path), number, devices)
   assert f'on {number * devices} x cpu, {number} process(es)' in words[0]
   assert not any(words[1:])  # process 0 logs, and there is nothing to warn of
-  equality.assert_same(tmp_path, reference(kind), STAGES[kind])
+  equality.assert_same(tmp_path, reference(kind), KINDS[kind][0])
   equality.assert_same_table(tmp_path, reference(kind))
 
 
@@ -136,8 +140,6 @@ def test_one_process_renders_and_writes(tmp_path):
 
 
 def _arguments(kind, people, workdir):
-  config, *settings = (
-    equality.LABEL_FREE if kind == 'label_free' else equality.SUPERVISED
-  )
+  config, *settings = KINDS[kind][1]
   _, *rest = small_run.overrides(people, workdir, *settings)
   return [config, *rest]
