@@ -4,6 +4,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+
 from selfgait_jax import errors
 from selfgait_jax.clips import arrays, frames, places
 from selfgait_jax.clips.clip import Clip
@@ -77,13 +79,13 @@ def _read(place, align, archives):
   refused = place.refused
   if not refused:
     try:
-      found, left_out = frames.assemble(_masks(place, archives), align)
-      return Clip(place.source, found, left_out)
+      masks = _masks(place, archives)
+      return Clip(place.source, *frames.assemble(masks, align))
     except (Refused, OSError) as error:
       refused = errors.first_line(error)
     except MemoryError:
       refused = 'reading it takes too much memory'
-  none, _ = frames.assemble((), align)
+  none = np.zeros((0, 64, 64), np.uint8)
   return Clip(place.source, none, (refused,))
 
 
