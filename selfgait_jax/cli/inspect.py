@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> None:
     raise errors.UserError(
       f'expected --out to end in .png, found {errors.printable(options.out)}'
     )
-  page, counts = sheet.Sheet(), collections.Counter()
+  page = sheet.Sheet()
+  counts: collections.Counter[str] = collections.Counter()
   found = _judge(options, page if options.out else None, counts)
   if options.json:
     for clip, quality in found:

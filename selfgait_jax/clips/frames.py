@@ -35,8 +35,10 @@ def assemble(
     uint8 [T, 64, W], T 0 if nothing is left; sentences about the frames that
     were left out; their number.
   """
-  ready, raw, left_out = {}, {}, collections.defaultdict(list)
-  names = []
+  ready: dict[int, np.ndarray] = {}  # by place in the clip
+  raw: dict[int, np.ndarray] = {}
+  left_out: dict[str, list[str]] = collections.defaultdict(list)
+  names: list[str] = []
   for name, mask in masks:
     place = len(names)
     names.append(name)

@@ -82,10 +82,9 @@ def quality(clip: Clip | np.ndarray) -> Quality:
   Raises:
     UserError: an array of another type or size.
   """
-  left_out, lost = (), 0
-  if isinstance(clip, Clip):
-    clip, left_out, lost = clip.frames, clip.left_out, clip.lost
-  frames = np.asarray(clip)
+  if not isinstance(clip, Clip):
+    clip = Clip('', np.asarray(clip))
+  frames, left_out, lost = clip.frames, clip.left_out, clip.lost
   if (
     frames.dtype != np.uint8
     or frames.ndim != 3

@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def read_clips(path: Path | Iterable[Path], align: str = 'auto') -> 'Clips':
   paths = [path] if isinstance(path, (str, os.PathLike)) else list(path)
   if not paths:
     raise errors.UserError('expected at least one path of clips, found none')
-  found = []
+  found: list[places.Place] = []
   for one in paths:
     one = os.path.expanduser(os.fspath(one))
     before = len(found)
@@ -61,6 +62,12 @@ class Clips(Sequence[Clip]):
 
   def __len__(self) -> int:
     return len(self._places)
+
+  @overload
+  def __getitem__(self, index: int) -> Clip: ...
+
+  @overload
+  def __getitem__(self, index: slice) -> 'Clips': ...
 
   def __getitem__(self, index):
     if isinstance(index, slice):

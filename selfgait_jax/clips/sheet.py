@@ -61,7 +61,7 @@ class Sheet:
     _, content = cv2.imencode('.png', np.concatenate(strips))
     try:
       with files.whole(pathlib.Path(path)) as partial:
-        partial.write_bytes(content)
+        partial.write_bytes(content.tobytes())
     except OSError as error:
       raise errors.UserError(
         f'expected to write {errors.printable(path)}, found: {error.strerror}; '
