@@ -14,6 +14,7 @@ from selfgait_jax import __version__, errors
 
 SUBCOMMANDS = {
   'walkers': 'render synthetic walkers, to try the other commands with',
+  'inspect': 'judge clips: a table and a contact sheet',
 }
 
 
