@@ -12,7 +12,9 @@ import sys
 
 from selfgait_jax import __version__, errors
 
-SUBCOMMANDS = {}
+SUBCOMMANDS = {
+  'export': 'write a checkpoint as a folder, StableHLO or ONNX',
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
