@@ -85,8 +85,8 @@ def load_embedder(checkpoint: str, batch_frames: int = 1024) -> Embedder:
   """Loads an embedder from a checkpoint, trained here or imported.
 
   Args:
-    checkpoint: a stage's folder in a work folder, what
-      `scripts/convert_checkpoint.py` wrote, or one checkpoint.
+    checkpoint: a stage's folder in a work folder, one checkpoint, or what
+      `scripts/convert_checkpoint.py` or `selfgait export --to=folder` wrote.
     batch_frames: most padded frames of a device step; fewer take less memory.
 
   Raises:

@@ -19,7 +19,7 @@ FLOORS = (
   {'discover', 'embedder', 'clips'},
   {'train'},
   {'settings', 'evaluate'},
-  {'convert', 'study'},
+  {'convert', 'study', 'export'},
   {'main', 'configs', 'cli'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}

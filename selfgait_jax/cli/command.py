@@ -15,6 +15,7 @@ from selfgait_jax import __version__, errors
 SUBCOMMANDS = {
   'walkers': 'render synthetic walkers, to try the other commands with',
   'inspect': 'judge clips: a table and a contact sheet',
+  'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 
 

@@ -15,21 +15,16 @@ import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from selfgait_jax import errors
 from selfgait_jax.convert import pickle_outline, torch_archive
-from selfgait_jax.machine import files
+from selfgait_jax.machine import files, tensor_file
 
 MAX_HEADER = 10_000_000  # bytes of a safetensors file; its own limit is higher
 MAX_TENSORS = 20_000
 MAX_ITERATION = 2**31 - 1
-# Other dtypes of safetensors, such as F8_E4M3, are none of NumPy's.
-_DTYPES = ('F16', 'BF16', 'F32', 'F64', 'C64', 'BOOL')
-_DTYPES += tuple(f'{kind}{bits}' for kind in 'IU' for bits in (8, 16, 32, 64))
 SUFFIXES = ('.pt', '.pth', '.ptm', '.safetensors')
 
 
@@ -143,18 +138,11 @@ def _kind(path):
 def _read_safetensors(path):
   """(tensors, iteration of the metadata)."""
   try:
-    with safetensors.safe_open(path, framework='numpy') as file:
-      keys = file.keys()
-      for key in keys:
-        dtype = file.get_slice(key).get_dtype()
-        if dtype not in _DTYPES:
-          name = errors.printable(key)
-          raise _refused(path, f'{name} of the unsupported dtype {dtype}')
-      content = {key: _plain(file.get_tensor(key)) for key in keys}
-      told = (file.metadata() or {}).get('iteration')
-  except (safetensors.SafetensorError, TypeError, ValueError) as error:
-    reason = f'one cut short or damaged ({errors.first_line(error)})'
-    raise _refused(path, reason) from error
+    stored, metadata = tensor_file.read(path)
+  except ValueError as error:
+    raise _refused(path, str(error)) from error
+  content = {k: tensor_file.in_float32(v) for k, v in stored.items()}
+  told = metadata.get('iteration')
   if told is not None and not re.fullmatch('[0-9]{1,10}', told):
     raise _refused(path, f'the iteration {errors.printable(told, 40)!r}')
   return content, _iteration(path, None if told is None else int(told))
@@ -241,14 +229,6 @@ def _array(tensor):
   if tensor.is_floating_point():
     tensor = tensor.float()
   return tensor.numpy()
-
-
-def _plain(array):
-  """Converts floats to float32, also bfloat16, whose kind is not NumPy's."""
-  if array.dtype.kind not in 'fV':
-    return array
-  with np.errstate(over='ignore'):  # infinite weights are refused later
-    return array.astype(np.float32, copy=False)
 
 
 def _torch(path):

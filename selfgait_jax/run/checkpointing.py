@@ -19,7 +19,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 from selfgait_jax import errors
 from selfgait_jax.machine import files, processes
 from selfgait_jax.models import factory
-from selfgait_jax.run import digests, manifests, step_folders
+from selfgait_jax.run import digests, manifests, model_folder, step_folders
 
 complete_steps = step_folders.complete_steps
 _CHOOSE = 'choose another checkpoint'
@@ -169,8 +169,8 @@ def load_variables(
   """(variables, manifest) of a checkpoint, without its training state.
 
   Args:
-    path: a stage's folder, its `checkpoints` folder (the newest is taken) or
-      one checkpoint.
+    path: a stage's folder, its `checkpoints` folder (the newest is taken), one
+      checkpoint, or what `selfgait export --to=folder` wrote.
     sharding: of every tensor, whole on every device; by default the first
       device.
 
@@ -181,10 +181,13 @@ def load_variables(
   Raises:
     UserError: there is none, or it is damaged.
   """
-  folder, manifest, written = _find_manifest(path)
   sharding = sharding or jax.sharding.SingleDeviceSharding(
     jax.local_devices()[0]
   )
+  if model_folder.is_one(pathlib.Path(path)):
+    variables, manifest = model_folder.read(pathlib.Path(path))
+    return jax.device_put(variables, sharding), manifest
+  folder, manifest, written = _find_manifest(path)
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
     try:
       config = ml_collections.ConfigDict(manifest['model'])
@@ -204,6 +207,9 @@ def load_variables(
 
 def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   """(folder of the checkpoint, its manifest); path and errors as above."""
+  if model_folder.is_one(pathlib.Path(path)):
+    manifest = model_folder.read_manifest(pathlib.Path(path))
+    return pathlib.Path(manifest['checkpoint']), manifest
   return _find_manifest(path)[:2]
 
 
@@ -228,11 +234,7 @@ def _read_manifest(folder, remedy):
       manifests.check_form(manifest)
     except Exception as error:  # a damaged file can raise anything
       raise _damaged(folder, errors.first_line(error), remedy) from error
-  if manifest['format'] != manifests.FORMAT:
-    raise errors.UserError(
-      f'expected a checkpoint of format {manifests.FORMAT}, found format '
-      f'{manifest["format"]} in {folder}; train or import it again'
-    )
+  manifests.check_format(manifest, folder)
   if 'digests' in names and digests.manifest_differs(written, manifest):
     words = 'a manifest that is not the one that was written'
     raise _damaged(folder, words, remedy)

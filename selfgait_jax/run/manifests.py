@@ -136,6 +136,15 @@ def _is_setting(value):
   return isinstance(value, str)
 
 
+def check_format(manifest: dict, path: str) -> None:
+  """Raises UserError unless its parameters have the names of this version."""
+  if manifest['format'] != FORMAT:
+    raise errors.UserError(
+      f'expected a checkpoint of format {FORMAT}, found format '
+      f'{manifest["format"]} in {path}; train or import it again'
+    )
+
+
 def check_model(manifest: dict, config, path: str, but_for=()) -> None:
   """Raises UserError unless the checkpoint's model is the config's.
 

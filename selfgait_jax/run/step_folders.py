@@ -64,7 +64,7 @@ def find(path: pathlib.Path) -> pathlib.Path:
   found = f'{incomplete[-1]}, which is incomplete' if incomplete else 'none'
   raise errors.UserError(
     f'expected a checkpoint in {path}, found {found}; give a folder that holds '
-    '`checkpoints/<step>`'
+    '`checkpoints/<step>` or `model.safetensors`'
   )
 
 
