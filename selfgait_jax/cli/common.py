@@ -45,19 +45,28 @@ def read(options: argparse.Namespace) -> 'Clips':
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-  """Adds --checkpoint, which `load` reads."""
+  """Adds --checkpoint and --no-cache, which `load` reads."""
   parser.add_argument(
     '--checkpoint',
     default='walkers',
     help="a checkpoint or an exported folder; 'walkers' (the default) comes "
     'with the package and is a demonstration',
   )
+  parser.add_argument(
+    '--no-cache',
+    action='store_true',
+    help='compile anew; otherwise compiled programs are kept in your cache '
+    'folder for the next time',
+  )
 
 
 def load(options: argparse.Namespace) -> 'Embedder':
   """The embedder of --checkpoint; raises UserError if there is none."""
   from selfgait_jax import embedder
+  from selfgait_jax.machine import compile_cache
 
+  if not options.no_cache:
+    compile_cache.use()
   return embedder.load_embedder(options.checkpoint)
 
 

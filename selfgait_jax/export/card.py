@@ -49,8 +49,8 @@ The network sees the middle {columns} columns, divided by 255.
   bags, the camera's view and the quality of the silhouettes change it.
 - The score holds for the data and the protocol above. Measure it on your own
   recordings, of people who are not in them, before you rely on a threshold.
-- Gait can identify people without their cooperation. Use it only on data of people
-  who agreed.
+- Gait can identify people without their cooperation. Use it only on data of
+  people who agreed.
 
 ## Licence
 

@@ -19,7 +19,13 @@ from orbax.checkpoint import checkpoint_managers as policies
 from selfgait_jax import errors
 from selfgait_jax.machine import files, processes
 from selfgait_jax.models import factory
-from selfgait_jax.run import digests, manifests, model_folder, step_folders
+from selfgait_jax.run import (
+  digests,
+  manifests,
+  model_folder,
+  packaged,
+  step_folders,
+)
 
 complete_steps = step_folders.complete_steps
 _CHOOSE = 'choose another checkpoint'
@@ -170,7 +176,8 @@ def load_variables(
 
   Args:
     path: a stage's folder, its `checkpoints` folder (the newest is taken), one
-      checkpoint, or what `selfgait export --to=folder` wrote.
+      checkpoint, what `selfgait export --to=folder` wrote, or 'walkers', the
+      weights that come with the package.
     sharding: of every tensor, whole on every device; by default the first
       device.
 
@@ -184,8 +191,8 @@ def load_variables(
   sharding = sharding or jax.sharding.SingleDeviceSharding(
     jax.local_devices()[0]
   )
-  if model_folder.is_one(pathlib.Path(path)):
-    variables, manifest = model_folder.read(pathlib.Path(path))
+  if model_folder.is_one(packaged.find(path)):
+    variables, manifest = model_folder.read(packaged.find(path))
     return jax.device_put(variables, sharding), manifest
   folder, manifest, written = _find_manifest(path)
   with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
@@ -207,8 +214,8 @@ def load_variables(
 
 def read_manifest(path: str) -> tuple[pathlib.Path, dict]:
   """(folder of the checkpoint, its manifest); path and errors as above."""
-  if model_folder.is_one(pathlib.Path(path)):
-    manifest = model_folder.read_manifest(pathlib.Path(path))
+  if model_folder.is_one(packaged.find(path)):
+    manifest = model_folder.read_manifest(packaged.find(path))
     return pathlib.Path(manifest['checkpoint']), manifest
   return _find_manifest(path)[:2]
 
