@@ -54,6 +54,7 @@ def main() -> int:
 
 
 def _prepare(options):
+  own_split.check(options.test_share)
   facts = datasets.BY_OPTION[options.dataset]
   source = trees.open_tree(
     facts, options.input, options.format, options.aligned
@@ -89,8 +90,11 @@ def _prepare(options):
 
 
 def _split(options):
-  """Writes who trains and who is tested."""
+  """Writes who trains and who is tested; a file that is there may be edited."""
   path = pathlib.Path(options.output).expanduser() / own_split.FILE
+  if path.exists() and not options.overwrite:
+    _say(f'{path}: kept; add --overwrite to draw again')
+    return
   records = loading.read_records(datasets.OWN.name, options.output)
   names = {record.subject for record in records}
   train, test = own_split.write(path, names, options.test_share, options.seed)

@@ -11,6 +11,14 @@ FILE = 'own.json'  # in the TFDS data directory; config.data.partition_file
 _LEAST = 2  # people to test, if there are four: one is always recognised
 
 
+def check(share: float) -> None:
+  """Raises UserError unless `share` is from 0 to 1."""
+  if not 0 <= share <= 1:
+    raise errors.UserError(
+      f'expected --test-share from 0 to 1, found {share}; change it'
+    )
+
+
 def write(
   path: pathlib.Path, subjects: Iterable[str], share: float, seed: int
 ) -> tuple[list[str], list[str]]:
@@ -22,21 +30,15 @@ def write(
   Args:
     path: of the JSON file.
     subjects: names, which may include `datasets.UNLABELLED`.
-    share: of the people to test, 0 to 1.
+    share: of the people to test, 0 to 1; see `check`.
     seed: of the draws.
 
   Returns:
     Names of the people who train and of those who are tested, sorted.
-
-  Raises:
-    UserError: `share` is out of range.
   """
-  if not 0 <= share <= 1:
-    raise errors.UserError(
-      f'expected --test-share from 0 to 1, found {share}; change it'
-    )
-  unlabelled = sorted({*subjects} & {datasets.UNLABELLED})
-  people = {*subjects} - {*unlabelled}
+  found = {*subjects}
+  unlabelled = sorted(found & {datasets.UNLABELLED})
+  people = found - {*unlabelled}
   draw = lambda name: draws.generator(seed, 'own', name).random()
   order = sorted(people, key=lambda name: (draw(name), name))
   count = round(share * len(order))
