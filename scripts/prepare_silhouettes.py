@@ -1,8 +1,12 @@
 """Silhouette files to a TFDS data set, and to one packed file on request.
 
 Expects PNG masks or OpenGait pickles in folders subject/condition/view, or as
-OU-MVLP and GREW are downloaded. Can be killed at any time: the same command
-continues where it stopped.
+OU-MVLP and GREW are downloaded. Can be killed at any time: the same
+command continues where it stopped.
+
+`--dataset=own` takes any names in folders subject/walk or
+subject/condition/view, and clips of unknown people in unlabelled/clip
+(docs/own.md). It draws who is tested and writes own.json, a partition file.
 """
 
 import argparse
@@ -20,7 +24,12 @@ if __name__ == '__main__':
 
 from selfgait_jax import errors
 from selfgait_jax.data import datasets, loading, packed
-from selfgait_jax.data.prepare import preparation, summaries, trees
+from selfgait_jax.data.prepare import (
+  own_split,
+  preparation,
+  summaries,
+  trees,
+)
 
 SHOWN = 10  # of the refused files, in the closing message
 LONGEST_LINE = 1000  # characters
@@ -45,6 +54,7 @@ def main() -> int:
 
 
 def _prepare(options):
+  own_split.check(options.test_share)
   facts = datasets.BY_OPTION[options.dataset]
   source = trees.open_tree(
     facts, options.input, options.format, options.aligned
@@ -60,6 +70,8 @@ def _prepare(options):
   )
   for line in summaries.describe(summary):
     _say(line)
+  if facts is datasets.OWN:
+    _split(options)
   if options.pack:
     _say(f'packing {options.pack}')
     records = loading.read_records(facts.name, options.output)
@@ -75,6 +87,18 @@ def _prepare(options):
     else ''
   )
   _say(f'{summary["sequences"]:,} sequences in {options.output}{note}')
+
+
+def _split(options):
+  """Writes who trains and who is tested; a file that is there may be edited."""
+  path = pathlib.Path(options.output).expanduser() / own_split.FILE
+  if path.exists() and not options.overwrite:
+    _say(f'{path}: kept; add --overwrite to draw again')
+    return
+  records = loading.read_records(datasets.OWN.name, options.output)
+  names = {record.subject for record in records}
+  train, test = own_split.write(path, names, options.test_share, options.seed)
+  _say(f'{path}: {len(train)} people to train on, {len(test)} to test')
 
 
 def _say(line):
@@ -96,6 +120,13 @@ def _parse():
     help='the PNG files are 64 x 64 already; take them as they are',
   )
   add('--workers', type=int, default=os.cpu_count(), help='number of processes')
+  add(
+    '--test-share',
+    type=float,
+    default=0.3,
+    help='own: share of the people to test',
+  )
+  add('--seed', type=int, default=0, help='own: of the draw of these people')
   add('--pack', help='also write this .npz (config.data.packed_file)')
   add(
     '--overwrite',

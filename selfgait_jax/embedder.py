@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from selfgait_jax import errors
+from selfgait_jax import errors, pieces
 from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
@@ -30,19 +30,27 @@ class Embedder:
     config = ml_collections.ConfigDict(manifest['model'])
     self._variables = variables
     self._crop_width = config.crop_width
+    model, mesh = factory.make_model(config), sharding.make_mesh()
     self._embed = make_embedder(
-      factory.make_model(config),
-      sharding.make_mesh(),
-      manifest['embedding'],
+      model, mesh, manifest['embedding'], config.crop_width, batch_frames
+    )
+    # Longer clips would take more memory than a batch.
+    self._longest = max(1, batch_frames // mesh.size)
+    self._embed_long = pieces.make_embedder(
+      model,
+      mesh,
+      functools.partial(_chosen, output=manifest['embedding']),
       config.crop_width,
-      batch_frames,
+      self._longest,
     )
 
   def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Gait embeddings of silhouette sequences, on all devices.
 
     All frames of a sequence count; the other sequences in the list change
-    nothing. Compare embeddings with `retrieval.pairwise_distance`.
+    nothing. A sequence longer than `batch_frames` passes through the network in
+    pieces, which changes float32 rounding alone. Compare embeddings with
+    `retrieval.pairwise_distance`.
 
     Args:
       clips: N arrays uint8 [T, 64, W] of silhouettes 0..255, aligned as by
@@ -60,8 +68,16 @@ class Embedder:
         'expected at least one clip, found none; pass a list of uint8 [T, H, W]'
       )
     cut = [self._check(number, clip) for number, clip in enumerate(clips)]
-    found = sequences.from_records((('', '', '', clip) for clip in cut), '')
-    return self._embed(self._variables, found, int(found.lengths.max()))
+    long = [len(clip) > self._longest for clip in cut]
+    found, short = {}, [i for i, is_long in enumerate(long) if not is_long]
+    if short:
+      records = (('', '', '', cut[i]) for i in short)
+      batch = sequences.from_records(records, '')
+      some = self._embed(self._variables, batch, int(batch.lengths.max()))
+      found.update(zip(short, some, strict=True))
+    for i in np.flatnonzero(long):
+      found[i] = self._embed_long(self._variables, cut[i])
+    return np.stack([found[i] for i in range(len(cut))])
 
   def _check(self, number, clip):
     clip, width = np.asarray(clip), self._crop_width
@@ -192,6 +208,10 @@ def _one_output(variables, frames, mask, *, output, model, crop_width):
   # than docs/import.md allows.
   with jax.default_matmul_precision('highest'):
     outputs = model.apply(variables, clips, mask)
+  return _chosen(outputs, output)
+
+
+def _chosen(outputs, output):
   if output not in outputs:
     raise errors.UserError(
       f'expected an output of the network out of {", ".join(outputs)}, found '

@@ -60,6 +60,21 @@ def test_cut_silhouettes_are_the_same_silhouettes(saved, clips):
   np.testing.assert_array_equal(embedder.embed(mixed), embedder.embed(clips))
 
 
+def test_long_clips_pass_in_pieces_with_the_same_result(saved):
+  """Longer than a device's share of `batch_frames`, among short ones."""
+  rng = np.random.default_rng(1)
+  clips = [rng.integers(0, 256, (n, 64, 64), np.uint8) for n in (30, 7, 8, 43)]
+  whole = selfgait_jax.load_embedder(str(saved[-1])).embed(clips)
+  embedder = selfgait_jax.load_embedder(str(saved[-1]), batch_frames=32)
+  assert embedder._longest == 8
+  found = embedder.embed(clips)
+  assert found.shape == whole.shape and found.dtype == np.float32
+  assert np.abs(found - whole).max() < 1e-5 * np.abs(whole).max()
+  np.testing.assert_allclose(
+    embedder.embed(clips[3:]), found[3:], rtol=1e-5, atol=1e-6
+  )
+
+
 @pytest.mark.parametrize(
   'clip',
   [

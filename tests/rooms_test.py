@@ -14,7 +14,7 @@ ROOT = pathlib.Path(selfgait_jax.__file__).parent
 FLOORS = (
   {'errors'},
   {'machine', 'models', 'retrieval', 'reciprocal'},
-  {'run', 'protocols', 'losses'},
+  {'run', 'protocols', 'losses', 'pieces'},
   {'data'},
   {'discover', 'embedder', 'clips'},
   {'train'},

@@ -2,11 +2,11 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator
 
 from selfgait_jax import errors
 from selfgait_jax.clips import arrays
+from selfgait_jax.data.prepare import layouts
 from selfgait_jax.data.prepare.reading import Refused
 
 _AVERAGE = 'gei.png'  # of all frames; found in some copies of data sets
@@ -68,13 +68,6 @@ def is_png(path: str) -> bool:
   return path.lower().endswith('.png')
 
 
-def by_number(name: str) -> list[str | int]:
-  """A key that sorts the numbers in names as numbers."""
-  # Text and digits take turns, so two keys never compare text with a number.
-  parts = re.split(r'([0-9]+)', name)
-  return [int(p) if i % 2 else p for i, p in enumerate(parts)]
-
-
 def _in_tree(root):
   # A folder is `above` itself where a link leads back to it.
   left = [(root, frozenset())]
@@ -116,4 +109,6 @@ def _entries(folder):
   """What is in a folder, in order of names, without what is hidden."""
   with os.scandir(folder) as found:
     entries = [e for e in found if e.name[0] != '.' and e.name != _AVERAGE]
-  return sorted(entries, key=lambda entry: (by_number(entry.name), entry.name))
+  return sorted(
+    entries, key=lambda entry: (layouts.by_number(entry.name), entry.name)
+  )

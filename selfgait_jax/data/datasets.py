@@ -26,7 +26,7 @@ class Facts:
     conditions: names of the second level, for example 'nm-01'.
     views: names of the third level, for example '090'.
     example: the folder of one sequence.
-    num_subjects: in the complete data set.
+    num_subjects: in the complete data set; None if unknown.
     num_sequences: in the complete data set; None if unknown.
     note: a remark on the copies in circulation.
     aligned: whether the PNG files are already 64 x 64 frames.
@@ -38,6 +38,8 @@ class Facts:
       walk, recorded by several cameras.
     numbered: conditions that only count the sequences of a subject. Preparation
       assigns them in the order of the views, the same on every disk.
+    by_number: whether frames come in order of the numbers in their names, not
+      of the names.
   """
 
   title: str
@@ -46,7 +48,7 @@ class Facts:
   conditions: Names
   views: Names
   example: str
-  num_subjects: int
+  num_subjects: int | None
   num_sequences: int | None
   note: str = ''
   aligned: bool = False
@@ -54,6 +56,7 @@ class Facts:
   camera_pattern: str | None = '.*/(.*)'  # the view
   synchronised: bool = False
   numbered: tuple[str, ...] = ()
+  by_number: bool = False
 
   @property
   def is_grid(self) -> bool:
@@ -173,6 +176,25 @@ CCPG = Facts(
 )
 
 
+# Any text on one line, short enough for the name of a staged file.
+_ANY = r'[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,60}'
+UNLABELLED = 'unlabelled'  # folder of `OWN` with clips of unknown people
+ONE_VIEW = 'all'  # the view of a walk of `OWN` that has no folders of views
+
+OWN = Facts(
+  title='own silhouettes',
+  name='own',
+  subjects=_ANY,
+  conditions=_ANY,
+  views=_ANY,
+  example='anna/coat-1/left',
+  num_subjects=None,
+  num_sequences=None,
+  camera_pattern=None,
+  by_number=True,
+)
+
+
 def synthetic(num_subjects: int) -> Facts:
   """The synthetic walkers, in CASIA-B's layout."""
   return _grid(
@@ -191,6 +213,7 @@ BY_OPTION = {  # by the value of --dataset
   'grew': GREW,
   'sustech1k': SUSTECH1K,
   'ccpg': CCPG,
+  'own': OWN,
 }
 
 

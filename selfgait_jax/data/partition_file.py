@@ -61,6 +61,8 @@ def read(
 
 def where_published(dataset: str) -> str:
   """The end of a message: where to find a data set's partition, if we know."""
+  if dataset == datasets.OWN.name:
+    return ' to the own.json that scripts/prepare_silhouettes.py wrote'
   if dataset not in _PUBLISHED:
     return ''
   return f' to a copy of {_PUBLISHED[dataset]} of github.com/ShiqiYu/OpenGait'

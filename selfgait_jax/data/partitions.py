@@ -149,6 +149,7 @@ def _rules(config):
     datasets.GAIT3D.name: {},
     datasets.GREW.name: {'standard': _GREW},
     datasets.SUSTECH1K.name: {},
+    datasets.OWN.name: {},
     datasets.CCPG.name: {'standard': (ccpg[:100], ccpg[100:])},
     walkers.name: {
       'standard': (walkers.subjects[:num_train], walkers.subjects[num_train:])

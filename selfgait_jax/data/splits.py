@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from selfgait_jax import errors
-from selfgait_jax.data import blind, draws, partition_file, partitions
+from selfgait_jax.data import blind, datasets, draws, partition_file, partitions
 from selfgait_jax.data.sequences import SequenceSet
 
 _SHARES = {  # by objective
@@ -109,7 +109,7 @@ def held_out_rows(
   Raises:
     errors.UserError: no subject would be left to train on.
   """
-  names = np.unique(sequences.subjects)
+  names = np.unique(sequences.subjects[_known(sequences)])
   if not config.log.held_out_every_steps:
     return np.arange(0)
   if config.log.held_out_subjects >= len(names):
@@ -145,6 +145,7 @@ def training_rows(
     np.arange(len(sequences)), held_out_rows(sequences, config)
   )
   data, chosen, names = config.data, {}, {}
+  known = _known(sequences)
   shares = {
     'unlabelled': ('data', data.unlabelled_fraction, data.unlabelled_by),
     'labelled': ('the stage', stage.labelled_fraction, data.labelled_by),
@@ -152,7 +153,8 @@ def training_rows(
   for kind in _SHARES[stage.objective]:
     section, fraction, by = shares[kind]
     rng = draws.generator(config.seed, kind)
-    chosen[kind], listed = _share(sequences, rows, fraction, by, rng)
+    able = rows if kind == 'unlabelled' else rows[known[rows]]
+    chosen[kind], listed = _share(sequences, able, fraction, by, rng)
     names[kind] = {'by': by, 'fraction': fraction, 'chosen': listed}
     alone = kind == 'labelled' and not stage.get('pseudo_identities')
     if alone or config.reference.pretrain_sampler:
@@ -259,6 +261,12 @@ def _read_names(path):
 
 def _chosen(names):
   return {kind: set(share['chosen']) for kind, share in names.items()}
+
+
+def _known(sequences):
+  """bool [N], whether the subject is known; own data has unlabelled clips."""
+  unknown = sequences.subjects == datasets.UNLABELLED
+  return ~unknown | (sequences.name != datasets.OWN.name)
 
 
 def _share(sequences, rows, fraction, by, rng):

@@ -175,7 +175,8 @@ def _main_row(metrics, counts, titles):
   names += ['mAP', 'mINP', 'rank1_view_pairs', 'rank1_all_views', *COLUMNS]
   names = [n for n in names if any(f'{g}/{n}' in metrics for g in titles)]
   tallies = ['probes', 'probes_without_mate', 'pairs_without_mate']
-  tallies += ['probes_without_other_view', 'empty_cells']
+  tallies += ['probes_without_other_view', 'probes_without_other_recording']
+  tallies += ['empty_cells']
   tallies = [n for n in tallies if any(f'{g}/{n}' in counts for g in titles)]
   if not names:
     return ''

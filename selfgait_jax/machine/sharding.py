@@ -158,6 +158,19 @@ def compile_embed(step, mesh: Mesh):
   return jax.jit(step, in_shardings=(same, split, split), out_shardings=split)
 
 
+def compile_pieces(step, mesh: Mesh):
+  """Compiles (variables, best, *pieces) -> best; pieces split by batch.
+
+  All else is whole on every device.
+  """
+  same, split = replicated(mesh), batch_sharded(mesh)
+  return jax.jit(
+    step,
+    in_shardings=(same, same, split, split, split),
+    out_shardings=same,
+  )
+
+
 def compile_gather(mesh: Mesh):
   """Compiles [devices, N], one row for each device -> whole on every device."""
   return jax.jit(

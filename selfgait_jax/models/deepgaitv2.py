@@ -27,6 +27,11 @@ class DeepGaitV2(resnet.ResidualNetwork):
   def embeds_behind_neck(self) -> bool:
     return self.use_emb2
 
+  @property
+  def reach(self) -> int:
+    blocks = sum(self.layers[FRAME_STAGES[self.mode] :])
+    return blocks if self.mode == 'p3d' else 2 * blocks  # convolutions in time
+
   def setup(self):
     super().setup()
     if self.mode not in FRAME_STAGES:
@@ -43,12 +48,19 @@ class DeepGaitV2(resnet.ResidualNetwork):
       self.mode, self.widths, self.layers, self.dtype, self.remat
     )
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
   ) -> jax.Array:
-    """Strips of the trunk's maximum over time: [B, T, H, W] -> [B, P, C]."""
-    maps = layers.temporal_max(self.encoder(clips, train, mask), mask)
-    return layers.horizontal_pyramid(layers.at_least_float32(maps), self.bins)
+    """Maps of the trunk: clips [B, T, H, W] -> [B, H', W', C]."""
+    return layers.temporal_max(self.encoder(clips, train, mask), mask, counted)
+
+  def parts(self, peak: jax.Array) -> jax.Array:
+    """Strips of the maps, float32 [B, P, C]."""
+    return resnet.parts(peak, self.bins)
 
 
 class Encoder(nn.Module):

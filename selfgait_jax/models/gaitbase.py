@@ -17,8 +17,16 @@ class GaitBase(resnet.ResidualNetwork):
       self.widths, self.layers, self.dtype, self.remat
     )
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
   ) -> jax.Array:
-    """Strips of the trunk's maximum over time: [B, T, H, W] -> [B, P, C]."""
-    return resnet.pool(self.encoder, self.bins, clips, mask, train)
+    """Maps of the trunk: clips [B, T, H, W] -> [B, H', W', C]."""
+    return resnet.peak(self.encoder, clips, mask, train, counted)
+
+  def parts(self, peak: jax.Array) -> jax.Array:
+    """Strips of the maps, float32 [B, P, C]."""
+    return resnet.parts(peak, self.bins)

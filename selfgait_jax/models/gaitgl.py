@@ -26,6 +26,7 @@ class GaitGL(network.Network):
 
   map_divisor = 2
   merges_views = True
+  merged_frames = 3
 
   def setup(self):
     if len(self.widths) not in (3, 4):
@@ -36,11 +37,23 @@ class GaitGL(network.Network):
     self.encoder = Encoder(self.widths, self.halving, self.dtype)
     self.part_linear = layers.PartLinear(self.widths[-1])
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  @property
+  def reach(self) -> int:
+    return _reach(len(self.widths) - 2)
+
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
   ) -> jax.Array:
-    """The encoder's rows: clips [B, T, H, W] -> float32 [B, H, C]."""
-    return self.encoder(clips, mask)
+    """The encoder's maps: clips [B, T, H, W] -> [B, H', W', C]."""
+    return self.encoder(clips, mask, counted)
+
+  def parts(self, peak: jax.Array) -> jax.Array:
+    """The mean of each row of the maps, float32 [B, H', C]."""
+    return self.encoder.means(peak)
 
   @nn.compact
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
@@ -76,9 +89,21 @@ class Encoder(nn.Module):
   halving: int
   dtype: jnp.dtype
 
+  def setup(self):
+    self.power = self.param('power', nn.initializers.constant(6.5), (1,))
+
   @nn.compact
-  def __call__(self, clips: jax.Array, mask: jax.Array | None) -> jax.Array:
-    """float [B, T, H, W], bool [B, T] or None -> float32 [B, H, C]."""
+  def __call__(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None,
+    counted: jax.Array | None,
+  ) -> jax.Array:
+    """Maximum over time: [B, T, H, W], bool [B, T] or None -> [B, 2H, W/2, C].
+
+    `counted`, bool [B, T], are the valid frames that count, of a clip of more
+    than 3 frames; they begin at a multiple of 3. None for all.
+    """
     clips, mask = _repeat_short(clips, mask)
     blocks = range(1, len(self.widths) - 1)
     x = clips[..., None]
@@ -101,9 +126,12 @@ class Encoder(nn.Module):
         x = block(x, mask)
       if stage == 1:
         x = layers.unfold(layers.halve(layers.fold(x)), x.shape[0])
-    maps = layers.temporal_max(x, mask)  # [B, 2H, W/2, C]
-    power = self.param('power', nn.initializers.constant(6.5), (1,))
-    return generalised_mean(layers.at_least_float32(maps), power)
+    counted = None if counted is None else counted[:, 2::3]
+    return layers.temporal_max(x, mask, counted)
+
+  def means(self, maps: jax.Array) -> jax.Array:
+    """The generalised mean of each row: [B, H, W, C] -> float32 [B, H, C]."""
+    return generalised_mean(layers.at_least_float32(maps), self.power)
 
 
 class Thirds(nn.Module):
@@ -189,6 +217,15 @@ def generalised_mean(maps: jax.Array, power: jax.Array) -> jax.Array:
   largest = jax.lax.stop_gradient(maps.max(2, keepdims=True))
   mean = ((maps / largest) ** power).mean(2)
   return largest[:, :, 0] * mean ** (1 / power)
+
+
+def _reach(blocks):
+  """Of `Encoder`: its convolutions before and after every 3 frames are merged.
+
+  A multiple of 3.
+  """
+  merged = 3 * blocks
+  return 3 * (merged + -(-blocks // 3))
 
 
 def _repeat_short(clips, mask):

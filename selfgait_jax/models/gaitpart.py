@@ -21,6 +21,7 @@ class GaitPart(network.Network):
   dtype: jnp.dtype
 
   merges_views = True
+  reach = temporal.REACH
 
   @property
   def map_divisor(self) -> int:
@@ -38,12 +39,17 @@ class GaitPart(network.Network):
     )
     self.part_linear = layers.PartLinear(self.widths[-1])
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
   ) -> jax.Array:
     """Temporal maximum of the micro-motion: [B, T, H, W] -> [B, P, C]."""
     features = self.motion(self.encoder(clips), mask)  # [B, T, P, C]
-    return layers.at_least_float32(layers.temporal_max(features, mask))
+    peak = layers.temporal_max(features, mask, counted)
+    return layers.at_least_float32(peak)
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
     """`embedding`: [B, P, C] -> float32 [B, P, D]."""

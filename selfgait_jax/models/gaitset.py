@@ -28,11 +28,20 @@ class GaitSet(set_network.SetNetwork):
     super().setup()
     self.encoder = TwoBranches(self.widths, self.dtype)
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
-  ) -> jax.Array:
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
+  ) -> list[jax.Array]:
+    """Maps of the set branch at each depth, each [B, H, W, C]."""
+    return self.encoder(clips, mask, counted)
+
+  def parts(self, peak: list[jax.Array]) -> jax.Array:
     """Parts of the set branch, then parts of the global branch: [B, P, C]."""
-    maps = [layers.at_least_float32(x) for x in self.encoder(clips, mask)]
+    maps = [peak[-1], self.encoder.global_branch(peak)]
+    maps = [layers.at_least_float32(x) for x in maps]
     parts = [layers.horizontal_pyramid(x, self.bins) for x in maps]
     return jnp.concatenate(parts, axis=1)
 
@@ -52,22 +61,34 @@ class TwoBranches(nn.Module):
   widths: tuple[int, ...]
   dtype: jnp.dtype
 
-  @nn.compact
+  def setup(self):
+    for i, width in enumerate(self.widths, 1):
+      size = 5 if i == 1 else 3
+      setattr(self, f'set{i}', layers.ConvPair(width, self.dtype, size))
+      if i > 1:
+        setattr(self, f'global{i}', layers.ConvPair(width, self.dtype))
+
   def __call__(
-    self, clips: jax.Array, mask: jax.Array | None
-  ) -> tuple[jax.Array, jax.Array]:
-    """[B, T, H, W] -> (set, global) maps, each [B, H', W', C]."""
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None,
+    counted: jax.Array | None,
+  ) -> list[jax.Array]:
+    """The set branch: [B, T, H, W] -> its maximum over time at each depth."""
     x = layers.fold(clips)[..., None].astype(self.dtype)
-    last = len(self.widths) - 1
-    for i, width in enumerate(self.widths):
-      shrink = layers.halve if i < last else lambda maps: maps
-      size = 5 if i == 0 else 3
-      block = layers.ConvPair(width, self.dtype, size, name=f'set{i + 1}')
-      x = shrink(block(x))
-      peak = layers.temporal_max(layers.unfold(x, clips.shape[0]), mask)
-      if i == 0:
-        total = peak
-      else:
-        block = layers.ConvPair(width, self.dtype, name=f'global{i + 1}')
-        total = shrink(block(total)) + peak
-    return peak, total
+    peaks = []
+    for i in range(1, len(self.widths) + 1):
+      x = self._shrink(getattr(self, f'set{i}')(x), i)
+      maps = layers.unfold(x, clips.shape[0])
+      peaks.append(layers.temporal_max(maps, mask, counted))
+    return peaks
+
+  def global_branch(self, peaks: list[jax.Array]) -> jax.Array:
+    """The maxima of the set branch -> the map [B, H', W', C]."""
+    total = peaks[0]
+    for i, peak in enumerate(peaks[1:], 2):
+      total = self._shrink(getattr(self, f'global{i}')(total), i) + peak
+    return total
+
+  def _shrink(self, maps, depth):
+    return layers.halve(maps) if depth < len(self.widths) else maps

@@ -104,15 +104,21 @@ def horizontal_pyramid(maps: jax.Array, bins: Sequence[int]) -> jax.Array:
     peak = peak.reshape(n, count // 2, 2, c).max(2)
 
 
-def temporal_max(features: jax.Array, mask: jax.Array | None) -> jax.Array:
+def temporal_max(
+  features: jax.Array,
+  mask: jax.Array | None,
+  counted: jax.Array | None = None,
+) -> jax.Array:
   """Maximum over the valid frames: [B, T, ...], bool [B, T] -> [B, ...].
+
+  `counted`, bool [B, T], replaces the mask if only some valid frames count.
 
   Compares pairs of frames until one is left instead of calling `max`. The
   gradient of `max` looks for the values that equal the maximum, and XLA's CPU
   compiler may recompute them with other rounding, which made gradients wrong or
   NaN. The gradient of a pair's maximum does not test for equality.
   """
-  x = fill_padding(features, mask, -jnp.inf)
+  x = fill_padding(features, mask if counted is None else counted, -jnp.inf)
   while (count := x.shape[1]) > 1:
     half = count // 2
     larger = jnp.maximum(x[:, :half], x[:, half : 2 * half])

@@ -1,7 +1,7 @@
 """What training and evaluation need of a network: a trunk and its heads."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -13,7 +13,8 @@ from selfgait_jax.models import heads, layers
 class Network(nn.Module):
   """Base of all networks; their attributes are the settings of `config.model`.
 
-  A subclass defines `pool` (the trunk) and `heads` (everything after it).
+  A subclass defines `peak` and `parts` (the trunk: up to the maximum over time,
+  and from there to the parts) and `heads` (everything after it).
 
   Attributes:
     microbatches: number of parts into which the trunk splits a training batch.
@@ -30,6 +31,11 @@ class Network(nn.Module):
   # The trunk divides the rows and columns of a frame by this. The rows that
   # remain must be divisible by the largest number of strips.
   map_divisor: ClassVar[int] = 4
+  # How many frames on each side a frame's features depend on; 0 if each frame
+  # passes through the trunk by itself.
+  reach: ClassVar[int] = 0
+  # The trunk merges so many frames into one before the maximum over time.
+  merged_frames: ClassVar[int] = 1
   # True if the trunk has no batch norm: several views of a clip can then pass
   # through it as one batch.
   merges_views: ClassVar[bool] = False
@@ -73,7 +79,33 @@ class Network(nn.Module):
     self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
   ) -> jax.Array:
     """The trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
+    return self.parts(self.peak(clips, mask, train))
+
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
+  ) -> Any:
+    """The maximum over time of the trunk's features.
+
+    A long clip can pass in pieces: the maximum of their peaks is its peak, if
+    every frame counts in one piece that also shows it `reach` frames, where
+    there are as many, on each side.
+
+    Args:
+      clips: as in `__call__`; likewise mask and train.
+      counted: bool [B, T], the valid frames that count; None for all.
+
+    Returns:
+      Arrays [B, ...]; a tree if there are maxima at several depths.
+    """
     raise NotImplementedError
+
+  def parts(self, peak: Any) -> jax.Array:
+    """The rest of the trunk: what `peak` returns -> float32 [B, P, C]."""
+    return peak
 
   def heads(self, pooled: jax.Array, train: bool) -> dict[str, jax.Array]:
     """All outputs after the trunk: [B, P, C] -> {name: float32 [B, P, ...]}."""

@@ -18,7 +18,8 @@ class ResidualNetwork(network.BYOLNetwork):
   """A residual `encoder`, and after it OpenGait's heads of GaitBase.
 
   The heads are one matrix for each part, BYOL's heads and, with `classes`, a
-  BNNeck. A subclass defines `pool` and, in `setup`, the module `encoder`.
+  BNNeck. A subclass defines `peak`, `parts` and, in `setup`, the module
+  `encoder`.
   """
 
   widths: tuple[int, ...]
@@ -57,26 +58,30 @@ class ResidualNetwork(network.BYOLNetwork):
     return outputs
 
 
-def pool(
+def peak(
   encoder: nn.Module,
-  bins: tuple[int, ...],
   clips: jax.Array,
   mask: jax.Array | None,
   train: bool,
+  counted: jax.Array | None,
 ) -> jax.Array:
-  """Strips of the maximum over time: [B, T, H, W] -> float32 [B, P, C].
+  """Maximum over time of the maps: [B, T, H, W] -> [B, H/4, W/4, C].
 
   Args:
     encoder: a `ResNet9` of the calling module.
-    bins: strips of each pyramid level.
     clips: float in [0, 1].
     mask: bool [B, T], True for valid frames; None if all are valid.
     train: normalise with the statistics of the batch.
+    counted: bool [B, T], the valid frames that count; None for all.
   """
   frames = layers.fold(clips)[..., None].astype(encoder.dtype)
   maps = encoder(frames, train, None if mask is None else layers.fold(mask))
-  peak = layers.temporal_max(layers.unfold(maps, clips.shape[0]), mask)
-  return layers.horizontal_pyramid(layers.at_least_float32(peak), bins)
+  return layers.temporal_max(layers.unfold(maps, clips.shape[0]), mask, counted)
+
+
+def parts(maps: jax.Array, bins: tuple[int, ...]) -> jax.Array:
+  """Strips of each pyramid level: [B, H, W, C] -> float32 [B, P, C]."""
+  return layers.horizontal_pyramid(layers.at_least_float32(maps), bins)
 
 
 class ResNet9(nn.Module):

@@ -30,14 +30,22 @@ class SelfGait(set_network.SetNetwork):
     if self.use_motion:
       self.motion = temporal.MicroMotion(dtype=self.dtype)
 
-  def pool(
-    self, clips: jax.Array, mask: jax.Array | None = None, train: bool = False
+  @property
+  def reach(self) -> int:
+    return temporal.REACH if self.use_motion else 0
+
+  def peak(
+    self,
+    clips: jax.Array,
+    mask: jax.Array | None = None,
+    train: bool = False,
+    counted: jax.Array | None = None,
   ) -> jax.Array:
     """The online trunk: clips [B, T, H, W] -> float32 [B, P, C]."""
     features = self.encoder(clips)  # [B, T, P, C]
     if self.use_motion:
       features = self.motion(features, mask)
-    return layers.temporal_max(features, mask).astype(jnp.float32)
+    return layers.temporal_max(features, mask, counted).astype(jnp.float32)
 
   def target_pool(self, clips: jax.Array) -> jax.Array:
     """The target's trunk has no motion block, as in the paper's figure."""

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 from selfgait_jax.models import layers
 
+REACH = 2  # frames on each side that a frame of `MicroMotion` depends on
+
 
 class MicroMotion(nn.Module):
   """Sums templates of 3 and 5 frames, each weighted by its own attention.

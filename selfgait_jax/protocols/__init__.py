@@ -69,7 +69,8 @@ def evaluate(
     group `nm/probes`, `nm/gallery`, `nm/probes_without_mate` (none in the whole
     gallery); with view pairs `nm/pairs_without_mate` (probe and other view) and
     `nm/empty_cells`; with galleries that lack the probe's own view or camera
-    `nm/probes_without_other_view`. Groups without probes are left out.
+    `nm/probes_without_other_view`, or by recordings
+    `all/probes_without_other_recording`. Groups without probes are left out.
 
   Raises:
     UserError: array sizes differ, embeddings are not finite, there are no
@@ -86,6 +87,8 @@ def evaluate(
     check_rerank(rules)
   if rules.cameras:
     views = np.array([f'camera {view.split("_")[0]}' for view in views])
+  if rules.recordings:
+    views = conditions
   groups = _roles(rules, subjects, conditions, views, probes, gallery)
   all_probes, all_gallery = (
     np.unique(np.concatenate(rows))

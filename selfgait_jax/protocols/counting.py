@@ -172,6 +172,25 @@ def other_cameras(probes, gallery, views, compare):
   return scores, {'probes_without_other_view': np.sum(ranks[:, 0] == 0)}
 
 
+def other_recordings(probes, gallery, views, compare):
+  """One ranking for all, without the probe's own subject and recording.
+
+  The recordings stand in the place of the views. Probes that have no mate in
+  another recording are left out.
+  """
+  del views
+  pairs = verification.Pairs(mated_only=True)
+  ranks = compare(probes, gallery, pairs, own_view=False)
+  scored = ranks[ranks[:, 0] > 0]
+  if not len(scored):
+    raise errors.UserError(
+      'expected a test subject with two recordings (conditions), found none; '
+      'prepare more recordings of each person, each under its own name'
+    )
+  tally = {'probes_without_other_recording': len(ranks) - len(scored)}
+  return _of_ranking(scored) | pairs.scores(), tally
+
+
 def _of_ranking(ranks):
   """CMC of one ranking; mAP and mINP of the probes with a mate."""
   if not len(ranks):

@@ -29,6 +29,8 @@ class Protocol:
       for '01-bg'.
     cameras: whether the camera is compared in place of the view: the part of
       the view's name before the first '_'.
+    recordings: whether every sequence is probe and gallery, and the condition,
+      which names the recording, is compared in place of the view.
     listed: whether lists of names, not conditions, tell probes from gallery.
     on_training: whether it can score sequences of training subjects too.
   """
@@ -45,6 +47,7 @@ class Protocol:
   )
   parts: bool = False
   cameras: bool = False
+  recordings: bool = False
   listed: bool = False
   on_training: bool = True
 
@@ -73,6 +76,8 @@ class Protocol:
 
   def rows(self, conditions: np.ndarray, wanted: tuple[str, ...]) -> np.ndarray:
     """Rows of the sequences whose condition is one of `wanted`."""
+    if self.recordings:
+      return np.arange(len(conditions))
     if self.parts:
       found = [np.char.find(conditions, part) >= 0 for part in wanted]
       return np.flatnonzero(np.any(found, axis=0))
@@ -231,6 +236,19 @@ PROTOCOLS = {
       + _VERIFICATION
       + 'that are ranked.',
       cameras=True,
+    ),
+    Protocol(
+      name='own',
+      version=1,
+      gallery=(),
+      probes={'all': ()},
+      score=counting.other_recordings,
+      gallery_required=False,
+      definition='Own silhouettes. Every sequence is compared with all others. '
+      'Its own recording, which is its subject and condition in all views, is '
+      'taken out of its gallery; probes that then have no mate are left out of '
+      'every score, and counted.' + _VERIFICATION + 'that are ranked.',
+      recordings=True,
     ),
   )
 }

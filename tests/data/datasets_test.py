@@ -28,6 +28,8 @@ def test_each_data_set_is_found_by_its_name():
     ('grew', {'views_per_batch': 1}),  # a view is a hash
     ('grew', {'negatives': 'same_camera', 'infonce_weight': 1.0}),
     ('grew', {'pairs': 'synchronised_views'}),
+    ('own', {'views_per_batch': 1}),
+    ('own', {'pairs': 'synchronised_views'}),
     ('gait3d', {'pairs': 'synchronised_views'}),
     ('sustech1k', {'pairs': 'synchronised_views'}),  # one view at a time
     ('ccpg', {'pairs': 'synchronised_views', 'views_per_batch': 2}),

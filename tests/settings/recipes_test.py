@@ -11,12 +11,13 @@ from selfgait_jax.configs import (
   gait3d,
   grew,
   oumvlp,
+  own,
   synthetic,
 )
 from selfgait_jax.run import identity
 from selfgait_jax.settings import networks, validate
 
-MODULES = (casiab, oumvlp, gait3d, grew, synthetic)
+MODULES = (casiab, oumvlp, gait3d, grew, own, synthetic)
 
 
 def _names(module):

@@ -100,6 +100,10 @@ class Ccpg(_Silhouettes):
   """CCPG, aligned silhouettes: 200 subjects who change clothes."""
 
 
+class Own(_Silhouettes):
+  """A user's own silhouettes, with names or without."""
+
+
 class SyntheticGait(_Silhouettes):
   """Rendered walkers in the layout of CASIA-B."""
 
@@ -120,7 +124,7 @@ def make(
 ) -> tfds.core.DatasetBuilder:
   """The builder `name`; `synthetic_gait` also needs its rendering."""
   if name != 'synthetic_gait':
-    builders = CasiaB, OuMvlp, Gait3D, Grew, Sustech1K, Ccpg
+    builders = CasiaB, OuMvlp, Gait3D, Grew, Sustech1K, Ccpg, Own
     builder = {builder.name: builder for builder in builders}[name]
     return builder(data_dir=str(data_dir))
   config = SyntheticGaitConfig(

@@ -1,10 +1,11 @@
 """How the folders of a tree name subject, condition and view.
 
-There are three layouts:
+There are four layouts:
   subject: subject/condition/view, OpenGait's layout for every data set.
   view: Silhouette_VIEW-SEQUENCE/subject, as OU-MVLP is downloaded.
   split: train/subject/view, test/gallery/subject/view and test/probe/view, as
     GREW is downloaded.
+  own: subject/walk or subject/condition/view, side by side.
 """
 
 import pathlib
@@ -12,6 +13,7 @@ import re
 
 from selfgait_jax.data import datasets
 
+FRAMES = ('.png', '.pkl')  # endings of the files of a sequence
 _OU_MVLP_FOLDER = re.compile(r'Silhouette_(\d{3})-(\d{2})')
 
 
@@ -24,7 +26,7 @@ def recognise(root: pathlib.Path, facts: datasets.Facts) -> str:
     f.name for f in found
   }:
     return 'split'
-  return 'subject'
+  return 'own' if facts.name == datasets.OWN.name else 'subject'
 
 
 def subjects(root: pathlib.Path, layout: str) -> list[str]:
@@ -56,6 +58,8 @@ def sequences(
   elif layout == 'split':
     place, condition = _place_in_split(subject)
     found = [(condition, f.name, f) for f in folders(root / place)]
+  elif layout == 'own':
+    found = [row for walk in folders(root / subject) for row in _views(walk)]
   else:
     found = [
       (condition.name, view.name, view)
@@ -63,6 +67,13 @@ def sequences(
       for view in folders(condition)
     ]
   return sorted(_number(found, facts.numbered))
+
+
+def by_number(name: str) -> list[str | int]:
+  """A key that sorts names by the numbers in them: '2.png', then '10.png'."""
+  # Text and digits take turns, so two keys never compare text with a number.
+  parts = re.split(r'([0-9]+)', name)
+  return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def folders(parent: pathlib.Path) -> list[pathlib.Path]:
@@ -87,6 +98,15 @@ def _is_folder(path):
     return path.is_dir()
   except OSError:  # no permission, or a path that is too long
     return False
+
+
+def _views(walk):
+  """(condition, view, folder) of a walk, which may be its own only view."""
+  views = folders(walk)
+  if not views or any(p.suffix.lower() in FRAMES for p in entries(walk)):
+    yield walk.name, datasets.ONE_VIEW, walk
+  for view in views:
+    yield walk.name, view.name, view
 
 
 def _place_in_split(subject):

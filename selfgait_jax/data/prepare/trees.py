@@ -144,13 +144,16 @@ class TreeSource:
     return layouts.sequences(self.root, self.layout, self.facts, subject)
 
   def _files(self, folder):
-    return sorted(
+    found = sorted(
       path
       for path in layouts.entries(folder)
       if path.suffix.lower() == _SUFFIXES[self.format]
       and path.name != 'gei.png'  # an average frame, found in some copies
       and not path.name.startswith('.')
     )
+    if self.facts.by_number:
+      found.sort(key=lambda path: layouts.by_number(path.name))
+    return found
 
   def _relative(self, path):
     return str(path.relative_to(self.root))
