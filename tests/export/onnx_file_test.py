@@ -21,7 +21,7 @@ NETWORKS = tuple(random_networks.SMALL)
 @pytest.mark.parametrize('name', NETWORKS)
 def test_small_networks_keep_their_embeddings(name, tmp_path):
   modules = _check(*exported.small(name), tmp_path)
-  assert not modules & {'jax', 'jaxlib', 'selfgait_jax', 'flax', 'onnx'}
+  assert modules <= {'numpy', 'onnxruntime'}
 
 
 @pytest.mark.slow

@@ -44,7 +44,9 @@ def test_the_loader_of_the_docs_needs_jax_alone(tmp_path):
   section, variables = exported.small('selfgait')
   exported.write_folder(tmp_path / 'model', section, variables)
   modules = _check_in_a_fresh_process(section, variables, (1, 7, 3), tmp_path)
-  assert not modules & {'selfgait_jax', 'flax', 'orbax', 'tensorflow', 'optax'}
+  # JAX itself takes some packages that it finds, so no list would be complete.
+  ours = {'selfgait_jax', 'flax', 'ml_collections', 'orbax', 'safetensors'}
+  assert not modules & (ours | {'optax', 'tensorflow', 'absl', 'cv2'})
 
 
 def test_unused_weights_are_left_out(tmp_path):

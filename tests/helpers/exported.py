@@ -23,8 +23,7 @@ import json, pathlib, sys
 stored = np.load('clips.npz')
 clips = [stored[name] for name in stored]
 found = [embed([clip])[0] for clip in clips]
-half = len(clips) - 2
-found += [*embed(clips[:half]), *embed(clips[half:])]
+found += [*embed(clips[:-2]), *embed(clips[-2:])]
 np.save('found.npy', found)
 print(json.dumps(sorted(sys.modules)))
 """
@@ -66,16 +65,24 @@ def padded(clips):
 
 
 def expected(section, variables, clips):
-  """The embeddings of clips by the network itself, in one batch."""
-  frames, mask = padded(clips)
-  left = (frames.shape[3] - section.crop_width) // 2
-  frames = np.float32(frames[..., left : left + section.crop_width]) / 255
+  """The embeddings of clips by the network itself, short and long apart."""
   embed = random_networks.jitted(factory.make_model(section).apply)
-  return embed(variables, frames, mask)['embedding']
+  left = (clips[0].shape[2] - section.crop_width) // 2
+  found = []
+  for part in halves(clips):
+    frames, mask = padded(part)
+    frames = np.float32(frames[..., left : left + section.crop_width]) / 255
+    found += [*embed(variables, frames, mask)['embedding']]
+  return np.stack(found)
+
+
+def halves(clips):
+  """All clips but the last two, and the last two, which may be long."""
+  return clips[:-2], clips[-2:]
 
 
 def loaded_elsewhere(kind, path, clips, folder):
-  """(embeddings alone, padded, imported modules) by the loader of the docs.
+  """(embeddings alone, padded, packages) by the loader of the docs.
 
   Args:
     kind: word of the loader's code, such as 'deserialize'.
@@ -100,4 +107,6 @@ def loaded_elsewhere(kind, path, clips, folder):
   assert done.returncode == 0, done.stderr
   found = np.load(folder / 'found.npy')
   modules = {name.split('.')[0] for name in json.loads(done.stdout)}
+  modules = {name for name in modules if name[0] != '_'}
+  modules -= sys.stdlib_module_names
   return found[: len(clips)], found[len(clips) :], modules
