@@ -2,9 +2,9 @@
 
 folder     weights (safetensors), manifest and card: `load_embedder` reads it,
            and model hubs take it
-  stablehlo  one file for CPU, GPU and TPU that needs JAX and flatbuffers
-  onnx       one file that needs ONNX Runtime and NumPy alone; reads the folder
-             of --to=folder, in the environment of requirements-onnx.txt
+stablehlo  one file for CPU, GPU and TPU that needs JAX and flatbuffers
+onnx       one file that needs ONNX Runtime and NumPy alone; reads the folder
+           of --to=folder, in the environment of requirements-onnx.txt
 """
 
 import pathlib
