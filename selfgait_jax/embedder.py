@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
-import jax
 import ml_collections
 import numpy as np
 from absl import logging
@@ -12,7 +11,7 @@ from selfgait_jax import errors, pieces
 from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
-from selfgait_jax.models import factory, pixels
+from selfgait_jax.models import embedding, factory
 from selfgait_jax.run import checkpointing
 
 SAID_SECONDS = 5.0  # between two lines of progress
@@ -39,7 +38,7 @@ class Embedder:
     self._embed_long = pieces.make_embedder(
       model,
       mesh,
-      functools.partial(_chosen, output=manifest['embedding']),
+      functools.partial(embedding.choose, output=manifest['embedding']),
       config.crop_width,
       self._longest,
     )
@@ -130,7 +129,7 @@ def make_embedder(
   """
   step = sharding.compile_embed(
     functools.partial(
-      _one_output,
+      embedding.embed,
       output=output,
       model=model,
       crop_width=crop_width,
@@ -200,21 +199,3 @@ def _one_behind(step, variables, batches, mesh):
     before = newest
   if before:
     yield before
-
-
-def _one_output(variables, frames, mask, *, output, model, crop_width):
-  clips = pixels.crop_frames(frames, crop_width)
-  # A GPU or TPU would otherwise multiply in TF32 or bfloat16 and round more
-  # than docs/import.md allows.
-  with jax.default_matmul_precision('highest'):
-    outputs = model.apply(variables, clips, mask)
-  return _chosen(outputs, output)
-
-
-def _chosen(outputs, output):
-  if output not in outputs:
-    raise errors.UserError(
-      f'expected an output of the network out of {", ".join(outputs)}, found '
-      f'{output!r}; change config.eval.label_free_output'
-    )
-  return outputs[output]

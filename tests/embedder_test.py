@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import selfgait_jax
-from selfgait_jax import embedder, errors
+from selfgait_jax import errors
 from selfgait_jax.configs import synthetic
-from selfgait_jax.models import factory, pixels
+from selfgait_jax.models import embedding, factory, pixels
 from selfgait_jax.run import checkpointing, manifests
 from selfgait_jax.train import optimizer as optimizers
 from selfgait_jax.train import state as states
@@ -102,7 +102,7 @@ def test_a_gpu_embeds_in_full_precision_and_trains_as_before(saved):
   """TF32 would round more than the embeddings of a checkpoint may."""
   model, variables, _ = saved
   embed = functools.partial(
-    embedder._one_output, output='embedding', model=model, crop_width=44
+    embedding.embed, output='embedding', model=model, crop_width=44
   )
   learn = functools.partial(
     model.apply, train=True, method='learn', mutable=['batch_stats']

@@ -2,20 +2,23 @@
 
 folder     weights (safetensors), manifest and card: `load_embedder` reads it,
            and model hubs take it
+stablehlo  one file for CPU, GPU and TPU that needs JAX and flatbuffers
+onnx       one file that needs ONNX Runtime and NumPy alone; reads the folder
+           of --to=folder, in the environment of requirements-onnx.txt
 """
 
 import pathlib
 
 from selfgait_jax import errors
 
-FORMS = {'folder': ''}
+FORMS = {'folder': '', 'stablehlo': '.stablehlo', 'onnx': '.onnx'}
 
 
 def options(parser):
   parser.add_argument(
     'checkpoint',
-    help='a stage of a work folder, an imported checkpoint, or what --to=folder '
-    'wrote',
+    help='a stage of a work folder, an imported checkpoint, or a folder that '
+    '--to=folder wrote',
   )
   parser.add_argument('--to', choices=FORMS, default='folder')
   parser.add_argument(
@@ -54,3 +57,11 @@ def _write(options, out):
     from selfgait_jax.export import folder
 
     folder.write(options.checkpoint, out, options.half)
+  elif options.to == 'stablehlo':
+    from selfgait_jax.export import stablehlo
+
+    stablehlo.write(options.checkpoint, out)
+  else:
+    from selfgait_jax.export import onnx_file
+
+    onnx_file.write(options.checkpoint, out)

@@ -19,8 +19,9 @@ tags:
 
 # {network} for gait silhouettes
 
-Weights of {network} in {precision} precision, written by `selfgait_jax`. They turn
-a clip of silhouettes into an embedding; clips of one person lie close together.
+Weights of {network} in {precision} precision, written by `selfgait_jax`. They
+turn a clip of silhouettes into an embedding; clips of one person lie close
+together.
 
 ```python
 import selfgait_jax
@@ -39,16 +40,18 @@ embeddings = embedder.embed(clips)  # clips: uint8 [T, 64, 64] each
 
 ## Preprocessing
 
-Each frame is one silhouette, white (255) on black (0), scaled to 64 rows from head
-to foot and centred by mass in 64 columns; `scripts/prepare_silhouettes.py` does this.
-The network sees the middle {columns} columns, divided by 255.
+Each frame is one silhouette, white (255) on black (0), scaled to 64 rows from
+head to foot and centred by mass in 64 columns, as by
+`scripts/prepare_silhouettes.py`. The network sees the middle {columns} columns,
+divided by 255.
 
 ## Limits
 
-- An embedding tells how alike two walks are. It is no proof of identity: clothes,
-  bags, the camera's view and the quality of the silhouettes change it.
-- The score holds for the data and the protocol above. Measure it on your own
-  recordings, of people who are not in them, before you rely on a threshold.
+- An embedding tells how alike two walks are. It is no proof of identity:
+  clothes, bags, the camera's view and the quality of the silhouettes change it.
+- The score holds for the data and the protocol above. Before you rely on a
+  threshold, measure it on recordings of your own, of people who are not in the
+  training data.
 - Gait can identify people without their cooperation. Use it only on data of
   people who agreed.
 

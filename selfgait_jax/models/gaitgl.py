@@ -233,11 +233,16 @@ def _repeat_short(clips, mask):
   frames = clips.shape[1]
   if mask is None:
     return jnp.tile(clips, (1, {1: 3, 2: 2}.get(frames, 1), 1, 1)), None
+  # To 4 frames at least; an exported program does not know how many there are.
+  more = 3 if jax.export.is_symbolic_dim(frames) else max(4 - frames, 0)
+  clips = jnp.pad(clips, ((0, 0), (0, more), (0, 0), (0, 0)))
   length = mask.sum(1, keepdims=True)  # [B, 1]
-  time = jnp.arange(max(frames, 4))
-  place = time % jnp.where(length < 3, length, time.size)  # [B, T]
-  clips = jnp.take_along_axis(
-    clips, place[..., None, None], axis=1, mode='clip'
-  )
-  filled = jnp.select([length == 1, length == 2], [3, 4], length)
+  time = jax.lax.broadcasted_iota(jnp.int32, clips.shape[:2], 1)
+  odd = (time == 1) | (time == 3)
+  first, second = clips[:, :1], clips[:, 1:2]
+  is_one, is_short = (layers.expand_mask(length <= n, 4) for n in (1, 2))
+  second = jnp.where(is_one, first, second)
+  repeated = jnp.where(layers.expand_mask(odd, 4), second, first)
+  clips = jnp.where(is_short, repeated, clips)
+  filled = jnp.where(length == 1, 3, jnp.where(length == 2, 4, length))
   return clips, time < filled

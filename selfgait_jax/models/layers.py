@@ -117,8 +117,13 @@ def temporal_max(
   gradient of `max` looks for the values that equal the maximum, and XLA's CPU
   compiler may recompute them with other rounding, which made gradients wrong or
   NaN. The gradient of a pair's maximum does not test for equality.
+
+  An exported program, which takes any number of frames, calls `max`: it has no
+  gradient.
   """
   x = fill_padding(features, mask if counted is None else counted, -jnp.inf)
+  if jax.export.is_symbolic_dim(x.shape[1]):
+    return x.max(1)
   while (count := x.shape[1]) > 1:
     half = count // 2
     larger = jnp.maximum(x[:, :half], x[:, half : 2 * half])
@@ -130,7 +135,10 @@ def fill_padding(
   x: jax.Array, mask: jax.Array | None, value: float = 0
 ) -> jax.Array:
   """`x` with `value` where the mask (bool, of its first axes) is False."""
-  return x if mask is None else jnp.where(expand_mask(mask, x.ndim), x, value)
+  if mask is None:
+    return x
+  # jax2onnx would take the type of a bare number into account.
+  return jnp.where(expand_mask(mask, x.ndim), x, jnp.asarray(value, x.dtype))
 
 
 def expand_mask(mask: jax.Array, ndim: int) -> jax.Array:

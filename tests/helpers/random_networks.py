@@ -55,18 +55,29 @@ def make(name: str, **settings):
 
 @functools.cache
 def drawn(name: str, crop_width: int = 8):
-  """(network, random variables, compiled evaluation) of `make(name)`.
+  """(network, random variables, compiled evaluation) of `make(name)`."""
+  model = make(name)
+  variables = draw(model, crop_width)
+  apply = jitted(model.apply)
+  return model, variables, functools.partial(apply, variables)
+
+
+def draw(model, crop_width: int):
+  """Random variables of a network.
 
   Statistics are random too: as initialised, many effects cancel. Kernels keep
   features alive through the depth of the network.
   """
-  model, rng = make(name), np.random.default_rng(0)
-  variables = jax.tree_util.tree_map_with_path(
+  rng = np.random.default_rng(0)
+  return jax.tree_util.tree_map_with_path(
     lambda path, x: _draw(path[-1].key, x.shape, rng),
     factory.variable_shapes(model, crop_width),
   )
-  apply = jax.jit(model.apply, compiler_options=UNOPTIMISED)
-  return model, variables, functools.partial(apply, variables)
+
+
+def jitted(function):
+  """Compiled without optimisation."""
+  return jax.jit(function, compiler_options=UNOPTIMISED)
 
 
 def error(actual, expected) -> float:

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from selfgait_jax.models import layers
+from selfgait_jax.models.conv import plain_form
 from selfgait_jax.models.conv.frame_conv import convolve
 
 
@@ -37,7 +38,8 @@ class ClipConv(nn.Module):
     x = layers.fill_padding(x, mask).astype(self.dtype)
     kernel = kernel.astype(self.dtype)
     if self.size == self.strides == 1:
-      return _along_frames(x, kernel)
+      along = _in_one if plain_form.is_wanted() else _along_frames
+      return along(x, kernel)
     return _in_taps(x, kernel, self.strides)
 
 

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from selfgait_jax.models.conv import winograd
+from selfgait_jax.models.conv import plain_form, winograd
 
 # With fewer input or output channels Winograd's form is not faster on CPU.
 WIDE = 256
@@ -51,7 +51,8 @@ def convolve(x: jax.Array, kernel: jax.Array, strides: int = 1) -> jax.Array:
     x, strides = x[..., ::strides, ::strides, :], 1
   frames = x.reshape(-1, *x.shape[-3:])
   # For one channel XLA's own gradient is as fast or faster.
-  frames = (_plain if x.shape[-1] == 1 else _tuned)(frames, kernel, strides)
+  is_plain = x.shape[-1] == 1 or plain_form.is_wanted()
+  frames = (_plain if is_plain else _tuned)(frames, kernel, strides)
   return frames.reshape(*x.shape[:-3], *frames.shape[1:])
 
 
