@@ -67,15 +67,16 @@ class Embedder:
         'expected at least one clip, found none; pass a list of uint8 [T, H, W]'
       )
     cut = [self._check(number, clip) for number, clip in enumerate(clips)]
-    long = [len(clip) > self._longest for clip in cut]
-    found, short = {}, [i for i, is_long in enumerate(long) if not is_long]
+    short = [i for i, clip in enumerate(cut) if len(clip) <= self._longest]
+    found: dict[int, np.ndarray] = {}
     if short:
       records = (('', '', '', cut[i]) for i in short)
       batch = sequences.from_records(records, '')
       some = self._embed(self._variables, batch, int(batch.lengths.max()))
       found.update(zip(short, some, strict=True))
-    for i in np.flatnonzero(long):
-      found[i] = self._embed_long(self._variables, cut[i])
+    for i, clip in enumerate(cut):
+      if i not in found:
+        found[i] = self._embed_long(self._variables, clip)
     return np.stack([found[i] for i in range(len(cut))])
 
   def _check(self, number, clip):

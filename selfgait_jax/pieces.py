@@ -62,8 +62,8 @@ def make_embedder(
     for first in range(0, len(clip), counted * mesh.size):
       starts = first + counted * np.arange(mesh.size)
       mine = np.split(starts, processes.count())[processes.index()]
-      pieces = [_piece(clip, start, counted, reach) for start in mine]
-      pieces = tuple(np.stack(arrays) for arrays in zip(*pieces, strict=True))
+      found = [_piece(clip, start, counted, reach) for start in mine]
+      pieces = tuple(np.stack(arrays) for arrays in zip(*found, strict=True))
       if best is None:
         best = _lowest(jax.eval_shape(peak, variables, *pieces))
         best = sharding.replicate(best, mesh)
