@@ -8,10 +8,14 @@ __version__ = '0.1.0'
 # are imported on first use: worker processes for data must not import JAX.
 # `__init__.pyi` tells type checkers the same.
 _MODULES = {
+  'Clip': 'clips.clip',
+  'Clips': 'clips.reading',
   'Embedder': 'embedder',
   'load_embedder': 'embedder',
   'losses': '',
   'protocols': '',
+  'quality': 'clips.quality',
+  'read_clips': 'clips.reading',
   'retrieval': '',
 }
 __all__ = ['__version__', *_MODULES]

@@ -16,7 +16,7 @@ FLOORS = (
   {'machine', 'models', 'retrieval', 'reciprocal'},
   {'run', 'protocols', 'losses'},
   {'data'},
-  {'discover', 'embedder'},
+  {'discover', 'embedder', 'clips'},
   {'train'},
   {'settings', 'evaluate'},
   {'convert', 'study'},

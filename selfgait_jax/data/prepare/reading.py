@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import resource
 import signal
 import threading
 
@@ -69,7 +68,8 @@ def limits():
 
 @contextlib.contextmanager
 def _time_limit():
-  free = signal.getitimer(signal.ITIMER_REAL)[0] == 0
+  timed = hasattr(signal, 'setitimer')  # not on Windows
+  free = timed and signal.getitimer(signal.ITIMER_REAL)[0] == 0
   if not free or threading.current_thread() is not threading.main_thread():
     yield  # signals reach the main thread only
     return
@@ -95,6 +95,8 @@ def _memory_limit():
   if not (_limit_memory and usage.exists()):
     yield
     return
+  import resource  # not on Windows
+
   pages = int(usage.read_text().split()[5])
   soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
   own = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]

@@ -11,8 +11,8 @@ from selfgait_jax.data.prepare.reading import Refused
 
 CUT_WIDTH = 44  # columns of silhouettes that were cut beforehand
 _SIZE = alignment.SIZE
-_SHAPES = ((_SIZE, _SIZE), (_SIZE, CUT_WIDTH))
-_MOST_FRAMES = 20_000
+SHAPES = ((_SIZE, _SIZE), (_SIZE, CUT_WIDTH))
+MOST_FRAMES = 20_000
 _MOST_LOST = 0.1  # share of a sequence's frames that may be lost unmentioned
 _INVERTED = (
   'white at the border, as inverted or empty masks are; the person must be'
@@ -50,13 +50,13 @@ def from_array(array: np.ndarray) -> Reading:
     Refused: another shape or range, no frame, nothing but background, or no
       frame that can be a silhouette.
   """
-  if array.ndim != 3 or array.shape[1:] not in _SHAPES:
+  if array.ndim != 3 or array.shape[1:] not in SHAPES:
     raise Refused(
       f'array of shape {array.shape}, expected [T, 64, 64] or [T, 64, 44]'
     )
   total = len(array)
-  if not 0 < total <= _MOST_FRAMES:
-    raise Refused(f'{total} frames, expected 1 to {_MOST_FRAMES}')
+  if not 0 < total <= MOST_FRAMES:
+    raise Refused(f'{total} frames, expected 1 to {MOST_FRAMES}')
   array = alignment.to_grey(array)
   if not array.any():
     raise Refused('every frame is blank')
@@ -83,8 +83,8 @@ def from_pngs(paths: list[pathlib.Path], aligned: bool) -> Reading:
     Refused: no frame is left.
   """
   total = len(paths)
-  if total > _MOST_FRAMES:
-    raise Refused(f'{total} frames, at most {_MOST_FRAMES}')
+  if total > MOST_FRAMES:
+    raise Refused(f'{total} frames, at most {MOST_FRAMES}')
   read = _read_aligned if aligned else _align_each
   frames, counts, refused = read(paths)
   if not frames:
@@ -105,7 +105,7 @@ def _read_aligned(paths):
   """Frames of the commonest of the two allowed sizes."""
   images, counts, refused = {}, collections.Counter(), []
   for path, image in _images(paths, counts, refused):
-    if image.shape in _SHAPES:
+    if image.shape in SHAPES:
       images[path] = image
     else:
       reason = f'{_by(image.shape)} pixels, expected 64 x 64 or 64 x 44'
