@@ -17,7 +17,7 @@ FLOORS = (
   {'run', 'protocols', 'losses'},
   {'data'},
   {'discover', 'embedder', 'clips'},
-  {'train'},
+  {'train', 'gallery'},
   {'settings', 'evaluate'},
   {'convert', 'study'},
   {'main', 'configs', 'cli'},
