@@ -13,7 +13,7 @@ from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
 from selfgait_jax.models import factory, pixels
-from selfgait_jax.run import checkpointing
+from selfgait_jax.run import checkpointing, digests
 
 SAID_SECONDS = 5.0  # between two lines of progress
 
@@ -37,6 +37,11 @@ class Embedder:
       config.crop_width,
       batch_frames,
     )
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """Tells whether another embedder gives the same embeddings."""
+    return digests.fingerprint(self.manifest, self._variables)
 
   def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Gait embeddings of silhouette sequences, on all devices.
