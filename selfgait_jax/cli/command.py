@@ -12,7 +12,9 @@ import sys
 
 from selfgait_jax import __version__, errors
 
-SUBCOMMANDS = {}
+SUBCOMMANDS = {
+  'inspect': 'judge clips: a table and a contact sheet',
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,8 +14,10 @@ class Clip:
     frames: uint8 [T, 64, W], 0..255, in order of time; W is 64 or 44. T is 0 if
       nothing could be used.
     left_out: sentences about the frames that could not be used.
+    lost: number of these frames.
   """
 
   source: str
   frames: np.ndarray
   left_out: tuple[str, ...] = ()
+  lost: int = 0

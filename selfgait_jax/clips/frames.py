@@ -19,8 +19,8 @@ _SMALL = 'too small to be a person'
 
 def assemble(
   masks: Iterable[tuple[str, np.ndarray | str]], align: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-  """The usable frames of a clip, and sentences about the others.
+) -> tuple[np.ndarray, tuple[str, ...], int]:
+  """The usable frames of a clip, and what is wrong with the others.
 
   64 x 64 and 64 x 44 pixels are taken as they are, other sizes are aligned by
   `alignment.align`. Where both occur, the more frequent kind decides: aligned
@@ -32,10 +32,13 @@ def assemble(
       other sizes out.
 
   Returns:
-    uint8 [T, 64, W], T 0 if nothing is left; the sentences.
+    uint8 [T, 64, W], T 0 if nothing is left; sentences about the frames that
+    were left out; their number.
   """
-  ready, raw, left_out = {}, {}, collections.defaultdict(list)
-  names = []
+  ready: dict[int, np.ndarray] = {}  # by place in the clip
+  raw: dict[int, np.ndarray] = {}
+  left_out: dict[str, list[str]] = collections.defaultdict(list)
+  names: list[str] = []
   for name, mask in masks:
     place = len(names)
     names.append(name)
@@ -56,7 +59,8 @@ def assemble(
     chosen = _of_usual_size(ready, raw, names, left_out)
   frames = [chosen[place] for place in sorted(chosen)]
   stacked = np.stack(frames) if frames else np.zeros((0, 64, 64), np.uint8)
-  return stacked, _sentences(left_out, len(names))
+  lost = len(names) - len(frames)
+  return stacked, _sentences(left_out, len(names)), lost
 
 
 def _prepare(mask, align):

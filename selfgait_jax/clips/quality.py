@@ -50,7 +50,7 @@ class Quality:
   """What `quality` finds.
 
   Attributes:
-    frames: number of frames.
+    frames: number of frames, with those that the reader left out.
     usable: frames that show one person.
     area: median share of 64 x 64 pixels that is white.
     cut: share of the frames in which the person is cut at a border.
@@ -82,10 +82,9 @@ def quality(clip: Clip | np.ndarray) -> Quality:
   Raises:
     UserError: an array of another type or size.
   """
-  left_out = ()
-  if isinstance(clip, Clip):
-    clip, left_out = clip.frames, clip.left_out
-  frames = np.asarray(clip)
+  if not isinstance(clip, Clip):
+    clip = Clip('', np.asarray(clip))
+  frames, left_out, lost = clip.frames, clip.left_out, clip.lost
   if (
     frames.dtype != np.uint8
     or frames.ndim != 3
@@ -97,9 +96,11 @@ def quality(clip: Clip | np.ndarray) -> Quality:
     )
   if not len(frames):
     reasons = left_out or ('no frame',)
-    return Quality(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 'refused', reasons)
+    return Quality(lost, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 'refused', reasons)
   found = measures.measure(frames)
   usable, faults = _usable(found)
+  if lost:
+    faults['left out'] = lost
   seen = found.area > 0
   median = lambda values: float(np.median(values[seen])) if seen.any() else 0.0
   cut = (
@@ -110,7 +111,7 @@ def quality(clip: Clip | np.ndarray) -> Quality:
   # Noise and inverted frames have edges everywhere.
   judged = usable if usable.any() else seen
   summary = Quality(
-    frames=len(frames),
+    frames=len(frames) + lost,
     usable=int(usable.sum()),
     area=median(found.area),
     cut=float(cut[judged].mean()) if judged.any() else 0.0,

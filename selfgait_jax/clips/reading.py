@@ -3,6 +3,9 @@
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
 
 from selfgait_jax import errors
 from selfgait_jax.clips import arrays, frames, places
@@ -41,7 +44,7 @@ def read_clips(path: Path | Iterable[Path], align: str = 'auto') -> 'Clips':
   paths = [path] if isinstance(path, (str, os.PathLike)) else list(path)
   if not paths:
     raise errors.UserError('expected at least one path of clips, found none')
-  found = []
+  found: list[places.Place] = []
   for one in paths:
     one = os.path.expanduser(os.fspath(one))
     before = len(found)
@@ -60,6 +63,12 @@ class Clips(Sequence[Clip]):
   def __len__(self) -> int:
     return len(self._places)
 
+  @overload
+  def __getitem__(self, index: int) -> Clip: ...
+
+  @overload
+  def __getitem__(self, index: slice) -> 'Clips': ...
+
   def __getitem__(self, index):
     if isinstance(index, slice):
       return Clips(self._places[index], self._align)
@@ -77,13 +86,13 @@ def _read(place, align, archives):
   refused = place.refused
   if not refused:
     try:
-      found, left_out = frames.assemble(_masks(place, archives), align)
-      return Clip(place.source, found, left_out)
+      masks = _masks(place, archives)
+      return Clip(place.source, *frames.assemble(masks, align))
     except (Refused, OSError) as error:
       refused = errors.first_line(error)
     except MemoryError:
       refused = 'reading it takes too much memory'
-  none, _ = frames.assemble((), align)
+  none = np.zeros((0, 64, 64), np.uint8)
   return Clip(place.source, none, (refused,))
 
 

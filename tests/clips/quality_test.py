@@ -172,6 +172,19 @@ def test_a_clip_without_frames_is_refused_with_the_reasons_of_its_reader():
   assert found.verdict == 'refused' and found.reasons == ('not a file',)
 
 
+@pytest.mark.parametrize('fault', ['blank', 'inverted'])
+def test_frames_that_the_reader_left_out_count(clips, tmp_path, fault):
+  bad = {'blank': lambda c: c * 0, 'inverted': lambda c: 255 - c}[fault]
+  clip = some(20, bad)(clips['090'])
+  np.save(tmp_path / 'a.npy', clip)
+  (read,) = selfgait_jax.read_clips(tmp_path)
+  found, same = selfgait_jax.quality(read), selfgait_jax.quality(clip)
+  assert read.lost == 20 and len(read.frames) == 30
+  assert found.verdict == same.verdict == 'doubtful'
+  assert (found.frames, found.usable) == (same.frames, same.usable) == (50, 30)
+  assert '30 of 50 frames are usable (20 left out)' in found.reasons
+
+
 @pytest.mark.parametrize(
   'clip',
   [
