@@ -47,13 +47,13 @@ class People:
       self._row[row.id], self._last = len(self._names), row.id
       self._names.append(row.name)
       self._sources.append(row.source)
+      self._groups = None
       waiting.append(row.embedding)
       if len(waiting) == retrieval.GALLERY_BLOCK:
         self._index.append(np.stack(waiting))
         waiting = []
     if waiting:
       self._index.append(np.stack(waiting))
-    self._groups = None
 
   def keep(self, names: Mapping[int, str]) -> None:
     """Takes over names, by numbers, and removes clips that are not in them."""
