@@ -48,7 +48,7 @@ def connect(
     UserError: it is no gallery of a known format, it is damaged, or it cannot
       be opened and written.
   """
-  _check_place(path, create)
+  check_place(path, create)
   with explained(path):
     connection = sqlite3.connect(
       path, timeout=BUSY_SECONDS, isolation_level=None
@@ -121,7 +121,8 @@ def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
   return {str(key): str(value) for key, value in found}
 
 
-def _check_place(path, create):
+def check_place(path: pathlib.Path, create: bool) -> None:
+  """Raises UserError unless a gallery can lie there, or lies there already."""
   name = errors.printable(path)
   if path.is_dir():
     raise errors.UserError(

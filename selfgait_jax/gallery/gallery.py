@@ -31,12 +31,17 @@ Clips = Iterable[Clip | np.ndarray]
 
 
 class Gallery:
-  """Enrolled people; made by `Gallery.open`. Several processes may share it."""
+  """Enrolled people; made by `Gallery.open`. Several processes may share it.
+
+  Attributes:
+    embedder: of all clips.
+    metric: see `retrieval.pairwise_distance`.
+  """
 
   def __init__(self, file: store.Store, embedder: judged.Embeds):
-    self._store, self._embedder = file, embedder
-    self._metric = file.facts()['metric']
-    self._people = people.People(self._metric)
+    self._store = file
+    self.embedder, self.metric = embedder, file.facts()['metric']
+    self._people = people.People(self.metric)
     self._calibration: calibration.Calibration | None = None
 
   @classmethod
@@ -116,7 +121,7 @@ class Gallery:
   def enrol_each(self, name: str, clips: Clips) -> Iterator[outcomes.Outcome]:
     """As `enrol`, but yields each outcome when the clip is in the file."""
     rows.check_name(name)
-    for block in judged.judge(clips, self._embedder):
+    for block in judged.judge(clips, self.embedder):
       entries = [one.entry() for one in block if one.usable]
       taken = iter(self._store.add(name, entries))
       self._refresh()
@@ -142,7 +147,15 @@ class Gallery:
     Raises:
       UserError: the gallery is empty, or an array is no clip.
     """
-    return [matches for _, matches in self.search_each(clips, k, by)]
+    found = []
+    for one, matches in self.search_each(clips, k, by):
+      found.append(matches)
+      if not one.usable:
+        logging.warning(
+          '%s is not searched: %s',
+          errors.printable(one.clip.source), '; '.join(one.reasons),
+        )  # fmt: skip
+    return found
 
   def search_each(
     self, clips: Clips, k: int = 5, by: str = 'nearest'
@@ -152,21 +165,15 @@ class Gallery:
     if k < 1:
       raise errors.UserError(f'expected k of at least 1, found {k}')
     self._expect_people()
-    for block in judged.judge(clips, self._embedder):
+    for block in judged.judge(clips, self.embedder):
       self._refresh()
       wanted = [one.embedding for one in block if one.usable]
       near = iter(
         self._people.nearest(np.stack(wanted), k, by) if wanted else ()
       )
       for one in block:
-        if one.usable:
-          yield one, [self._match(person, by) for person in next(near)]
-        else:
-          logging.warning(
-            '%s is not searched: %s',
-            errors.printable(one.clip.source), '; '.join(one.reasons),
-          )  # fmt: skip
-          yield one, []
+        matches = next(near) if one.usable else []
+        yield one, [self._match(person, by) for person in matches]
 
   def remove(self, name: str) -> int:
     """Removes a person, and every byte of that person from the file.
@@ -219,12 +226,12 @@ class Gallery:
       raise errors.UserError(
         f'expected a false accept rate between 0 and 1, found {far:g}'
       )
-    found = known.embed(clips, self._embedder)
-    trials = scores.trials_among(found.embeddings, found.people, self._metric)
+    found = known.embed(clips, self.embedder)
+    trials = scores.trials_among(found.embeddings, found.people, self.metric)
     curves = {way: calibration.fit(trials[way], far) for way in trials}
     pairs = None
     if any(found.conditions):
-      pairs = scores.by_conditions(found, self._metric, curves[by].threshold)
+      pairs = scores.by_conditions(found, self.metric, curves[by].threshold)
     result = scores.score(trials[by], found, curves[by], pairs)
     fitted = calibration.Calibration(
       far, len(found.names), len(found.people), curves
@@ -251,7 +258,7 @@ class Gallery:
     """
     ranking.check_by(by)
     self._expect_people()
-    found = known.embed(clips, self._embedder)
+    found = known.embed(clips, self.embedder)
     self._refresh()
     own = self._store.numbers(found.digests)
     distance = [
@@ -263,7 +270,7 @@ class Gallery:
     trials = open_set.Trials(
       np.concatenate(distance), np.array(numbers)[found.people]
     )
-    curve = self._calibration and self._calibration.curves[by]
+    curve = self._calibration.curves[by] if self._calibration else None
     return scores.score(trials, found, curve)
 
   def _refresh(self):

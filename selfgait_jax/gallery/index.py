@@ -20,7 +20,7 @@ class Index:
   def __init__(self, metric: str, block: int = retrieval.GALLERY_BLOCK):
     """`metric` as in `retrieval`; `block` rows take device memory at once."""
     self._metric, self._size = metric, block
-    self._blocks = []
+    self._blocks: list[jax.Array] = []
     self._kept = np.zeros(0, bool)
 
   def __len__(self) -> int:
@@ -33,13 +33,15 @@ class Index:
     return self._kept
 
   def append(self, embeddings: np.ndarray) -> None:
-    """Adds rows, float32 [n, P, D] with the P and D of the first ones."""
+    """Adds rows, float32 [n, P, D] with the P and D of the first; copies."""
     while len(embeddings):
       used = len(self) % self._size
       if not used:
         taken = embeddings[: self._size]
-        block = np.zeros((self._size, *taken.shape[1:]), np.float32)
-        block[: len(taken)] = taken
+        missing = self._size - len(taken)
+        block = (
+          np.pad(taken, ((0, missing), (0, 0), (0, 0))) if missing else taken
+        )
         self._blocks.append(jnp.array(block))
       else:
         taken = embeddings[: 1 if len(embeddings) == 1 else _CHUNK]
@@ -61,11 +63,11 @@ class Index:
   def distances(self, probes: np.ndarray) -> np.ndarray:
     """float32 [M, N] of probes [M, P, D]; infinity for removed rows."""
     found = np.empty((len(probes), len(self)), np.float32)
-    probes = jnp.asarray(probes)
+    on_device = jnp.asarray(probes)
     for number, block in enumerate(self._blocks):
       start = number * self._size
       some = found[:, start : start + self._size]
-      distance = retrieval.pairwise_distance(probes, block, self._metric)
+      distance = retrieval.pairwise_distance(on_device, block, self._metric)
       some[:] = distance[:, : some.shape[1]]
     found[:, ~self._kept] = np.inf
     return found

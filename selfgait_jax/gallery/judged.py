@@ -25,15 +25,15 @@ class Embeds(Protocol):
 
 
 class Judged(NamedTuple):
-  """A clip, what `quality` says, and float32 [P, D]; None if refused."""
+  """A clip, what `quality` says, and float32 [P, D]; [0, 0] if refused."""
 
   clip: Clip
   quality: quality.Quality
-  embedding: np.ndarray | None
+  embedding: np.ndarray
 
   @property
   def usable(self) -> bool:
-    return self.embedding is not None
+    return self.quality.verdict != 'refused'
 
   @property
   def reasons(self) -> tuple[str, ...]:
@@ -81,9 +81,10 @@ def _embed(waiting, embedder):
   embeddings = iter(
     embedder.embed([clip.frames for clip in wanted]) if wanted else ()
   )
+  nothing = np.zeros((0, 0), np.float32)
   return [
     Judged(
-      clip, found, None if found.verdict == 'refused' else next(embeddings)
+      clip, found, nothing if found.verdict == 'refused' else next(embeddings)
     )
     for clip, found in waiting
   ]

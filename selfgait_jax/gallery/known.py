@@ -67,8 +67,9 @@ def embed(
   Raises:
     UserError: there is no clip that can be used, or an array is no clip.
   """
-  labels, refused = deque(), 0
-  numbers, embeddings, people, conditions, digests = {}, [], [], [], []
+  refused, numbers = 0, dict[str, int]()
+  labels: deque[Labelled] = deque()
+  embeddings, people, conditions, digests = [], [], [], []
 
   def unlabelled():
     for found in _listed(clips):

@@ -8,6 +8,8 @@ import numpy as np
 from selfgait_jax import retrieval
 from selfgait_jax.gallery import index, ranking, rows
 
+_DISTANCES = 2**25  # in memory at once, 128 MiB
+
 
 class Found(NamedTuple):
   """A person near a probe, and where the person's nearest clip comes from."""
@@ -26,8 +28,10 @@ class People:
   def __init__(self, metric: str):
     """`metric` as in `retrieval`."""
     self._index = index.Index(metric)
-    self._row = {}  # {number of a clip: its row of the index}
-    self._names, self._sources = [], []  # by rows
+    # {number of a clip: its row of the index}, and what there is by rows.
+    self._row: dict[int, int] = {}
+    self._names: list[str] = []
+    self._sources: list[str] = []
     self._last = -1
     self._groups = None  # made when they are needed
 
@@ -42,18 +46,23 @@ class People:
 
   def add(self, found: Iterable[rows.Row]) -> None:
     """Adds clips, in order of their numbers."""
-    waiting = []
+    # One piece of memory for all blocks: fresh memory costs more than copying.
+    block, waiting = None, 0
     for row in found:
       self._row[row.id], self._last = len(self._names), row.id
       self._names.append(row.name)
       self._sources.append(row.source)
       self._groups = None
-      waiting.append(row.embedding)
-      if len(waiting) == retrieval.GALLERY_BLOCK:
-        self._index.append(np.stack(waiting))
-        waiting = []
-    if waiting:
-      self._index.append(np.stack(waiting))
+      if block is None:
+        shape = retrieval.GALLERY_BLOCK, *row.embedding.shape
+        block = np.empty(shape, np.float32)
+      elif waiting == len(block):
+        self._index.append(block)
+        waiting = 0
+      block[waiting] = row.embedding
+      waiting += 1
+    if block is not None:
+      self._index.append(block[:waiting])
 
   def keep(self, names: Mapping[int, str]) -> None:
     """Takes over names, by numbers, and removes clips that are not in them."""
@@ -84,8 +93,9 @@ class People:
     """The k nearest people of each probe, the nearest first."""
     names, kept, person = self._grouped()
     found = []
-    for block in retrieval.host_blocks(len(probes), len(self._names)):
-      clips = self._clip_distances(probes[block])
+    most = max(1, _DISTANCES // max(len(self._names), 1))
+    for start in range(0, len(probes), most):
+      clips = self._clip_distances(probes[start : start + most])
       people = self._person_distances(clips, by)
       for own, distance in zip(clips, people, strict=True):
         near = []

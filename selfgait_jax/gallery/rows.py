@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +31,7 @@ class Entry:
   embedding: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
   """An enrolled clip: its number, name, source and embedding [P, D]."""
 
   id: int
@@ -66,7 +66,7 @@ def digest_of(frames: np.ndarray) -> bytes:
   hashed = hashlib.blake2b(
     str(frames.shape).encode(), digest_size=_DIGEST_BYTES
   )
-  hashed.update(np.ascontiguousarray(frames))
+  hashed.update(np.ascontiguousarray(frames).tobytes())
   return hashed.digest()
 
 

@@ -89,11 +89,12 @@ def score(
   pairs: list[Pairs] | None = None,
 ) -> Scores:
   """All scores of trials of known clips; see `Scores`."""
-  limit = curve and curve.threshold
+  limit = strangers = error = None
+  if curve is not None:
+    limit = curve.threshold
+    strangers = open_set.strangers_accepted(trials, limit)
+    error = calibration.error(trials, curve)
   finite = np.isfinite(trials.distance)
-  strangers = (
-    None if curve is None else open_set.strangers_accepted(trials, limit)
-  )
   return Scores(
     people=len(found.names),
     clips=len(found.people),
@@ -103,7 +104,7 @@ def score(
     rates=open_set.rates(trials),
     threshold=limit,
     strangers_accepted=None if strangers is None else 100 * strangers,
-    calibration_error=curve and calibration.error(trials, curve),
+    calibration_error=error,
     probes=by_probes(trials, found.conditions, limit),
     pairs=pairs or [],
   )

@@ -5,6 +5,7 @@ Every change is one transaction. Nothing here needs JAX.
 
 import datetime
 import json
+import os
 import pathlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ class Store:
 
   def __init__(
     self,
-    path: str | pathlib.Path,
+    path: str | os.PathLike,
     facts: Mapping[str, str] | None = None,
   ):
     """Opens a gallery.
@@ -47,6 +48,12 @@ class Store:
 
   def close(self) -> None:
     self._connection.close()
+
+  def __enter__(self) -> 'Store':
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
 
   def changed(self) -> bool:
     """Whether another process has changed the file since the last call.
