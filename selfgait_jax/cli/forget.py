@@ -2,7 +2,8 @@
 
   selfgait forget people.gallery anna
 
-The file is written anew, which takes as much room and time as copying it.
+The file is written anew, which takes the time of copying it, and room for it on
+the disk and in memory.
 Copies of the file elsewhere keep the person.
 """
 

@@ -43,8 +43,12 @@ class Store:
       self.path, facts or {}, create=facts is not None
     )
     self._version = None
-    if _ERASE in self.facts():
-      self.erase()
+    try:
+      if _ERASE in self.facts():
+        self.erase()
+    except BaseException:
+      self.close()
+      raise
 
   def close(self) -> None:
     self._connection.close()
@@ -139,15 +143,16 @@ class Store:
       False if another process was reading, or the disk is full; the next call
       or opening does it.
     """
-    try:
-      self._connection.execute('VACUUM')
-      if self._one('PRAGMA wal_checkpoint(TRUNCATE)'):
-        return False  # busy
-      with database.transaction(self._connection):
-        self._connection.execute('DELETE FROM meta WHERE key = ?', (_ERASE,))
-    except sqlite3.OperationalError as error:
-      logging.warning('%s: %s', self.path, errors.first_line(error))
-      return False
+    with self._explained():
+      try:
+        self._connection.execute('VACUUM')
+        if self._one('PRAGMA wal_checkpoint(TRUNCATE)'):
+          return False  # busy
+        with database.transaction(self._connection):
+          self._connection.execute('DELETE FROM meta WHERE key = ?', (_ERASE,))
+      except sqlite3.OperationalError as error:
+        logging.warning('%s: %s', self.path, errors.first_line(error))
+        return False
     return True
 
   def people(self) -> list[Person]:

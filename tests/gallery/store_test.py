@@ -186,6 +186,24 @@ def test_a_kill_before_the_erasing_is_made_good(store, path):
   assert b'anna' not in everything(path)
 
 
+def test_a_failure_while_erasing_is_made_good(store, path):
+  store.add('anna', [entry(i, shape=(31, 64)) for i in range(10, 15)])
+  store.add('ben', [entry(20, shape=(31, 64))])
+  store.remove('anna')
+  store._connection.set_authorizer(
+    lambda action, *_: (
+      sqlite3.SQLITE_DENY
+      if action == sqlite3.SQLITE_ATTACH  # which VACUUM does first
+      else sqlite3.SQLITE_OK
+    )
+  )
+  with pytest.raises(errors.UserError, match='^expected'):
+    store.erase()
+  store.close()
+  Store(path).close()
+  assert b'anna' not in everything(path) and contents(path) == {'ben': 1}
+
+
 def test_another_process_is_noticed(store, path):
   assert store.changed()
   assert not store.changed()
