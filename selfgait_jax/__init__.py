@@ -11,6 +11,7 @@ _MODULES = {
   'Clip': 'clips.clip',
   'Clips': 'clips.reading',
   'Embedder': 'embedder',
+  'Gallery': 'gallery.gallery',
   'load_embedder': 'embedder',
   'losses': '',
   'protocols': '',

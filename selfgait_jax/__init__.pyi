@@ -9,5 +9,6 @@ from selfgait_jax.clips.reading import Clips as Clips
 from selfgait_jax.clips.reading import read_clips as read_clips
 from selfgait_jax.embedder import Embedder as Embedder
 from selfgait_jax.embedder import load_embedder as load_embedder
+from selfgait_jax.gallery.gallery import Gallery as Gallery
 
 __version__: str

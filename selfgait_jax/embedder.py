@@ -12,7 +12,7 @@ from selfgait_jax.data import evaluation_batches, sequences
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.machine import processes, progress, sharding
 from selfgait_jax.models import embedding, factory
-from selfgait_jax.run import checkpointing
+from selfgait_jax.run import checkpointing, digests
 
 SAID_SECONDS = 5.0  # between two lines of progress
 
@@ -42,6 +42,11 @@ class Embedder:
       config.crop_width,
       self._longest,
     )
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """Tells whether another embedder gives the same embeddings."""
+    return digests.fingerprint(self.manifest, self._variables)
 
   def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Gait embeddings of silhouette sequences, on all devices.
@@ -167,6 +172,7 @@ def make_embedder(
       out[[place[row] for row in found[real]]] = features[real]
       if line := counter.add(int(real.sum())):
         logging.info('embedding %s %s', title, line)
+    assert out is not None  # there is a row
     return out
 
   return embed

@@ -16,6 +16,7 @@ from selfgait_jax import errors
 METRICS = ('euclidean', 'flattened', 'cosine')
 PROBE_BLOCK = 1024  # most probes in one step on the device
 GALLERY_BLOCK = 4096  # most gallery sequences in one step on the device
+FEW = 4  # up to so many probes are compared one by one, without padding to 64
 HOST_BLOCK = 2**22  # most distances in a block of `host_blocks`, 16 MiB
 
 Array = np.ndarray | jax.Array
@@ -42,7 +43,7 @@ def pairwise_distance(
   """
   _check(probes, gallery, metric)
   distance = np.empty((len(probes), len(gallery)), np.float32)
-  for rows, some_probes in _blocks(probes, PROBE_BLOCK):
+  for rows, some_probes in _blocks(probes, PROBE_BLOCK, FEW):
     for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
       block = np.asarray(_distance(some_probes, some_gallery, metric))
       height, width = rows.stop - rows.start, columns.stop - columns.start
@@ -69,7 +70,7 @@ def nearest(
   k = min(k, len(gallery))
   distances = np.empty((len(probes), k), np.float32)
   indices = np.empty((len(probes), k), np.int32)
-  for rows, some_probes in _blocks(probes, PROBE_BLOCK):
+  for rows, some_probes in _blocks(probes, PROBE_BLOCK, FEW):
     best = jnp.full((len(some_probes), k), jnp.inf)
     index = jnp.full((len(some_probes), k), len(gallery), jnp.int32)
     for columns, some_gallery in _blocks(gallery, GALLERY_BLOCK):
@@ -164,29 +165,36 @@ def _check(probes, gallery, metric):
     )
 
 
-def _blocks(x, size: int) -> Iterator[tuple[slice, jax.Array]]:
+def _blocks(x, size: int, few: int = 0) -> Iterator[tuple[slice, jax.Array]]:
   """Yields slices of the rows, each with its block in float32.
 
-  Blocks are padded to a multiple of 64 rows, so that galleries of similar size
-  share a compiled program.
+  Blocks are padded to a multiple of 64 rows, or to a power of two if they have
+  at most `few`, so that inputs of similar size share a compiled program.
   """
   xp = jnp if isinstance(x, jax.Array) else np
   for start in range(0, len(x), size):
     rows = slice(start, min(start + size, len(x)))
-    block = xp.asarray(x[rows], np.float32)
-    padding = -len(block) % 64
-    yield rows, jnp.asarray(xp.pad(block, ((0, padding), (0, 0), (0, 0))))
+    whole = rows == slice(0, len(x))  # slicing on the device copies
+    block = xp.asarray(x if whole else x[rows], np.float32)
+    count = len(block)
+    padding = -count % (1 << (count - 1).bit_length() if count <= few else 64)
+    if padding:
+      block = xp.pad(block, ((0, padding), (0, 0), (0, 0)))
+    yield rows, jnp.asarray(block)
 
 
 @functools.partial(jax.jit, static_argnames='metric')
 def _distance(probes, gallery, metric: str) -> jax.Array:
   """[m, P, D], [n, P, D] -> float32 [m, n]."""
+  if metric == 'flattened':
+    probes, gallery = (x.reshape(len(x), 1, -1) for x in (probes, gallery))
+  if len(probes) <= FEW:
+    one = functools.partial(_distance_of_one, gallery=gallery, metric=metric)
+    return jax.lax.map(one, probes)
   dot = functools.partial(jnp.einsum, 'md,nd->mn', precision='highest')
   if metric == 'cosine':
     flat = lambda x: _unit(x).reshape(len(x), -1)
     return 1 - dot(flat(probes), flat(gallery)) / probes.shape[1]
-  if metric == 'flattened':
-    probes, gallery = (x.reshape(len(x), 1, -1) for x in (probes, gallery))
   # |x|^2 + |y|^2 - 2 xy loses digits when vectors are long and close together.
   # Distances do not depend on the origin, so it is moved to one of the vectors.
   origin = gallery[:1]
@@ -204,6 +212,18 @@ def _distance(probes, gallery, metric: str) -> jax.Array:
     (probes.swapaxes(0, 1), gallery.swapaxes(0, 1)),
   )
   return total / probes.shape[1]
+
+
+def _distance_of_one(probe, gallery, metric):
+  """[P, D], [n, P, D] -> [n], in one pass over the gallery.
+
+  For few probes the products of `_distance` cost more than reading the gallery.
+  """
+  if metric != 'cosine':
+    return jnp.sqrt(jnp.sum((gallery - probe) ** 2, axis=-1)).mean(axis=-1)
+  products = jnp.sum(gallery * _unit(probe), axis=-1)
+  norms = jnp.sqrt(jnp.sum(gallery**2, axis=-1))
+  return 1 - (products / jnp.where(norms > 0, norms, 1)).mean(axis=-1)
 
 
 def _unit(x):

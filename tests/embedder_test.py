@@ -92,6 +92,32 @@ def test_other_arrays_are_refused(saved, clips, clip):
     embedder.embed([clips[0], clip])
 
 
+def test_a_fingerprint_is_that_of_what_decides_the_embeddings(saved):
+  _, variables, folder = saved
+  loaded = selfgait_jax.load_embedder(str(folder))
+  manifest = loaded.manifest
+  of = lambda manifest, variables: (
+    selfgait_jax.Embedder(variables, manifest, 1024).fingerprint
+  )
+  assert re.fullmatch('[0-9a-f]{16}', loaded.fingerprint)
+  # The same weights elsewhere, and how they are computed.
+  model = manifest['model']
+  elsewhere = manifest | {'checkpoint': 'elsewhere', 'source': {}}
+  elsewhere['model'] = model | {'dtype': 'bfloat16'}
+  assert of(elsewhere, jax.device_get(variables)) == loaded.fingerprint
+  older = {k: v for k, v in model.items() if k != 'embedding_norm'}
+  assert of(manifest | {'model': older}, variables) == loaded.fingerprint
+  # Other weights, settings or outputs.
+  other = jax.tree.map(lambda x: x + 1e-6, variables)
+  different = [
+    (manifest, other),
+    (manifest | {'model': model | {'embedding_norm': True}}, variables),
+    (manifest | {'embedding': 'projection'}, variables),
+  ]
+  found = {of(*one) for one in different} | {loaded.fingerprint}
+  assert len(found) == 4
+
+
 def test_nothing_to_embed_is_an_error(saved):
   embedder = selfgait_jax.load_embedder(str(saved[-1]))
   with pytest.raises(errors.UserError, match='at least one clip'):

@@ -72,10 +72,32 @@ def test_close_vectors_far_from_zero_keep_their_digits(metric):
 
 
 @pytest.mark.parametrize('metric', retrieval.METRICS)
-def test_nearest_equals_a_stable_sort_of_all(metric, small_blocks):
+@pytest.mark.parametrize('count', [1, 3, 4, 5])
+def test_few_probes_have_the_distances_of_many(metric, count):
+  probes, gallery = draw(0, 20, 5, 8), draw(1, 70, 5, 8)
+  gallery[3, 2], gallery[5], probes[0, 1] = 0, probes[0], 0
+  few = retrieval.pairwise_distance(probes[:count], gallery, metric)
+  expected = slow_distance(probes[:count], gallery, metric)
+  np.testing.assert_allclose(few, expected, rtol=1e-5, atol=1e-6)
+  # Products lose digits where vectors are equal: probe 0 and gallery row 5.
+  many = retrieval.pairwise_distance(probes, gallery, metric)[:count]
+  np.testing.assert_allclose(few, many, rtol=1e-5, atol=2e-3)
+
+
+def test_few_probes_are_not_padded_to_a_block_of_products():
+  for count, rows in {1: 1, 2: 2, 3: 4, 4: 4, 5: 64, 65: 128}.items():
+    [(_, block)] = retrieval._blocks(draw(0, count, 2, 4), 1024, retrieval.FEW)
+    assert len(block) == rows
+    program = retrieval._distance.lower(block, block, 'euclidean').as_text()
+    assert ('dot_general' in program) == (rows > retrieval.FEW)
+
+
+@pytest.mark.parametrize('metric', retrieval.METRICS)
+@pytest.mark.parametrize('count', [1, 2, 20])
+def test_nearest_equals_a_stable_sort_of_all(metric, count, small_blocks):
   # Small whole numbers: distances are exact, and many of them tie.
   rng = np.random.default_rng(0)
-  probes = rng.integers(-1, 2, (20, 1, 3)).astype(np.float32)
+  probes = rng.integers(-1, 2, (count, 1, 3)).astype(np.float32)
   gallery = rng.integers(-1, 2, (40, 1, 3)).astype(np.float32)
   if metric == 'cosine':
     probes, gallery = np.sign(probes[..., :1]), np.sign(gallery[..., :1])

@@ -17,7 +17,7 @@ FLOORS = (
   {'run', 'protocols', 'losses', 'pieces'},
   {'data'},
   {'discover', 'embedder', 'clips'},
-  {'train'},
+  {'train', 'gallery'},
   {'settings', 'evaluate'},
   {'convert', 'study', 'export'},
   {'main', 'configs', 'cli'},

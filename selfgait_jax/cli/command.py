@@ -15,6 +15,14 @@ from selfgait_jax import __version__, errors
 SUBCOMMANDS = {
   'walkers': 'render synthetic walkers, to try the other commands with',
   'inspect': 'judge clips: a table and a contact sheet',
+  'embed': 'write the embeddings of clips to a file',
+  'enrol': 'put a person into a gallery',
+  'search': 'find who a gallery knows in clips',
+  'compare': 'compare the clips of two folders or files',
+  'people': 'list who is in a gallery',
+  'forget': 'remove a person from a gallery',
+  'calibrate': 'find a threshold and probabilities for a gallery',
+  'evaluate': 'count how well a gallery finds known people',
   'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 

@@ -28,6 +28,11 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     help='a folder of PNG frames, a folder of such folders, or a file .npy, '
     '.npz, .pkl or .png',
   )
+  add_align(parser)
+
+
+def add_align(parser: argparse.ArgumentParser) -> None:
+  """Adds --align, which `read` reads too."""
   parser.add_argument(
     '--align',
     default='auto',

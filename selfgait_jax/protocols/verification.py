@@ -56,21 +56,42 @@ class Pairs:
     impostor = np.cumsum(self._all[used]) - genuine
     if not len(used) or not genuine[-1] or not impostor[-1]:
       return {'eer': np.nan, name: np.nan}
+    last = last_allowed(impostor, FALSE_ACCEPT_RATE)
+    return {
+      'eer': 100 * equal_error(genuine, impostor),
+      name: 100 * np.append(0, genuine)[last] / genuine[-1],
+    }
 
-    true_accept = np.append(0, genuine / genuine[-1])
-    false_accept = np.append(0, impostor / impostor[-1])
-    # From -1, where all are rejected, to 1, where all are accepted.
-    excess = false_accept - (1 - true_accept)
-    after = np.argmax(excess >= 0)
-    before = after - 1
-    weight = -excess[before] / (excess[after] - excess[before])
-    step = false_accept[after] - false_accept[before]
-    equal_error = false_accept[before] + weight * step
 
-    # A little more, since the product may be rounded: 0.29 * 100 is 28.99...
-    allowed = FALSE_ACCEPT_RATE * impostor[-1] + 1e-6
-    last = np.searchsorted(impostor, allowed, 'right')
-    return {'eer': 100 * equal_error, name: 100 * true_accept[last]}
+def equal_error(genuine: np.ndarray, impostor: np.ndarray) -> float:
+  """The equal error rate, from 0 to 1; see `Pairs.scores`.
+
+  Args:
+    genuine: [K], the number of genuine pairs up to each of K thresholds in
+      ascending order; the last accepts all pairs. At least one in all.
+    impostor: [K], likewise of impostor pairs.
+  """
+  true_accept = np.append(0, genuine / genuine[-1])
+  false_accept = np.append(0, impostor / impostor[-1])
+  # From -1, where all are rejected, to 1, where all are accepted.
+  excess = false_accept - (1 - true_accept)
+  after = np.argmax(excess >= 0)
+  before = after - 1
+  weight = -excess[before] / (excess[after] - excess[before])
+  step = false_accept[after] - false_accept[before]
+  return float(false_accept[before] + weight * step)
+
+
+def last_allowed(impostor: np.ndarray, far: float) -> int:
+  """How many of the thresholds have a false accept rate of at most `far`.
+
+  Args:
+    impostor: [K], the number of impostor pairs up to each threshold.
+    far: from 0 to 1.
+  """
+  # A little more, since the product may be rounded: 0.29 * 100 is 28.99...
+  allowed = far * impostor[-1] + 1e-6
+  return int(np.searchsorted(impostor, allowed, 'right'))
 
 
 def _count(histogram, bins):

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from selfgait_jax.run import manifests
+
 SIZE = 8  # bytes of a digest: enough to detect damage, no proof of origin
 
 
@@ -20,6 +22,23 @@ def of(manifest: dict, **trees: Any) -> dict:
   """
   items = {name: _of_tree(tree) for name, tree in trees.items()}
   return {'manifest': _of_json(manifest)} | items
+
+
+def fingerprint(manifest: dict, variables: Any) -> str:
+  """Tells whether two checkpoints embed alike, wherever they lie.
+
+  A digest of the weights and of the settings that change embeddings, for what
+  keeps embeddings, such as a gallery.
+
+  Args:
+    manifest: of the checkpoint.
+    variables: its arrays, each on one device or whole on all.
+  """
+  model = manifests.ADDED_SETTINGS | manifest['model']
+  for name in manifests.COMPUTE_SETTINGS:
+    model.pop(name, None)
+  facts = {'model': model, 'embedding': manifest['embedding']}
+  return _of_json(facts | {'variables': _of_tree(variables)})
 
 
 def manifest_differs(digests: Any, manifest: dict) -> bool:

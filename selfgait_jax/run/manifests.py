@@ -9,7 +9,7 @@ FORMAT = 2  # goes up when parameters change their names
 # Settings of a network that change how it is computed, and no tensor.
 COMPUTE_SETTINGS = ('dtype', 'microbatches', 'remat')
 # Settings that older checkpoints lack, and what they were then.
-_ADDED_SETTINGS = {'embedding_norm': False}
+ADDED_SETTINGS = {'embedding_norm': False}
 _LARGEST = 10**6  # of the numbers in a model's settings
 _CONFIG_KEYS = ('config_hash', 'seed', 'program')  # of an entry of the history
 
@@ -158,7 +158,7 @@ def check_model(manifest: dict, config, path: str, but_for=()) -> None:
   names = [n for n in ours if n not in (*but_for, *COMPUTE_SETTINGS)]
   plain = lambda v: list(v) if isinstance(v, (list, tuple)) else v
   for name in names:
-    found = manifest['model'].get(name, _ADDED_SETTINGS.get(name))
+    found = manifest['model'].get(name, ADDED_SETTINGS.get(name))
     if plain(found) != plain(ours[name]):
       raise errors.UserError(
         f'expected a checkpoint with model.{name}={ours[name]!r}, found '
