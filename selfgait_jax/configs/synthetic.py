@@ -79,7 +79,7 @@ def demo() -> ml_collections.ConfigDict:
   c.model.widths, c.model.embedding_dim = (16, 32, 64), 64
   c.model.use_motion, c.model.projector_hidden = False, 0
   stage = c.train
-  stage.steps, stage.schedule, stage.warmup_steps = 1500, 'cosine', 50
+  stage.steps, stage.schedule, stage.warmup_steps = 1000, 'cosine', 50
   stage.optimizer, stage.learning_rate, stage.weight_decay = 'adam', 2e-3, 0.0
   stage.batch_subjects, stage.batch_sequences = 8, 8
   stage.frames, stage.ordered = 8, False
