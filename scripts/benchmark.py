@@ -25,6 +25,7 @@ from benchmarks import (
   scaling_case,
   search_case,
   step_case,
+  use_case,
 )
 
 from selfgait_jax import errors
@@ -42,6 +43,7 @@ CASES = {
   'search': search_case,
   'discover': discover_case,
   'rates': rates_case,
+  'use': use_case,
 }
 
 

@@ -8,7 +8,7 @@ import benchmark
 import jax
 import pytest
 import small_run
-from benchmarks import beside, common
+from benchmarks import beside, common, use_case
 
 from selfgait_jax import errors
 from selfgait_jax.machine import sharding
@@ -66,6 +66,22 @@ def run(monkeypatch, capsys):
 
   yield run
   jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.mark.slow
+def test_use_times_all_that_people_do(run, monkeypatch):
+  monkeypatch.setattr(use_case, 'LONG', 40)
+  lines = run(
+    'use --clips=2 --enrolled=5 --probes=2 --parts=2 --features=3 --repeats=1'
+  )
+  assert [line['what'] for line in lines][:3] == [
+    'selfgait --help',
+    'first embedding',
+    'first embedding, programs kept',
+  ]
+  assert lines[-1]['what'] == 'enrolling one clip' and len(lines) == 10
+  for line in lines:
+    assert line['seconds'] > 0 and line['checkpoint'] == 'walkers'
 
 
 @pytest.mark.parametrize('arguments', KEYS, ids=lambda text: text.split()[0])
