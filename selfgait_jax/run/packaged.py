@@ -8,10 +8,7 @@ FOLDER = pathlib.Path(__file__).parents[1] / 'weights'
 def find(path: str) -> pathlib.Path:
   """The folder of packaged weights if `path` is a name of some, else `path`.
 
-  A file or folder of that name in the current folder comes first.
+  A folder of that name here is './walkers', not 'walkers'.
   """
-  given = pathlib.Path(path)
-  ours = FOLDER / path
-  if given.name == path and not given.exists() and ours.is_dir():
-    return ours
-  return given
+  given, ours = pathlib.Path(path), FOLDER / path
+  return ours if given.name == path and ours.is_dir() else given
