@@ -151,9 +151,11 @@ def check_place(path: pathlib.Path, create: bool) -> None:
 def _check_length(path, connection):
   """SQLite reads the missing end of a page as zeros and says nothing."""
   page = connection.execute('PRAGMA page_size').fetchone()[0]
-  log = path.with_name(path.name + '-wal')
+  journal = path.with_name(path.name + '-wal')
   # While a log is carried over, as after a kill, the file may be unfinished.
-  if path.stat().st_size % page and not (log.exists() and log.stat().st_size):
+  if path.stat().st_size % page and not (
+    journal.exists() and journal.stat().st_size
+  ):
     raise damaged(path, 'its end is missing')
 
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from selfgait_jax.machine import compile_cache
 
@@ -14,10 +15,11 @@ def home(tmp_path, monkeypatch):
   before = jax.config.jax_compilation_cache_dir
   seconds = jax.config.jax_persistent_cache_min_compile_time_secs
   jax.config.update('jax_compilation_cache_dir', None)
+  compilation_cache.reset_cache()  # which knows of no folder
   yield tmp_path
   jax.config.update('jax_compilation_cache_dir', before)
   jax.config.update('jax_persistent_cache_min_compile_time_secs', seconds)
-  jax.clear_caches()
+  compilation_cache.reset_cache()
 
 
 def test_programs_are_kept(home, monkeypatch):
