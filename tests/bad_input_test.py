@@ -217,9 +217,6 @@ def test_folder_begun_with_another_model(config, checkpoint):
   'settings, words',
   [
     (['pretrain.stpes=3'], 'config.pretrain.stpes'),
-    (['nonsense.deep=3'], 'config.nonsense.deep'),
-    (['pretrain.steps=many'], 'config.pretrain.steps=many'),
-    (['augment.flip=yes'], 'config.augment.flip=yes'),
     (['pretrain.objective=masked'], 'config.pretrain.objective'),
   ],
 )

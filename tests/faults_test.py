@@ -75,6 +75,7 @@ def test_kill_while_a_checkpoint_is_written(whole, packed_file, tmp_path):
   _assert_same_end(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_stopped_run_saves_and_keeps_a_second_one_out(
   whole, packed_file, tmp_path
 ):

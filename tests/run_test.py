@@ -6,7 +6,7 @@ import re
 import pytest
 import small_run
 
-STAGES = ('pretrain', 'discover', 'few_scratch', 'few_pretrained', 'finetune')
+STAGES = ('pretrain', 'discover', 'finetune')
 RESULTS = {
   'protocol', 'metrics', 'counts', 'baselines', 'data', 'config_hash', 'seed',
   'versions', 'device', 'seconds',
@@ -21,6 +21,7 @@ def rendered(tmp_path_factory):
     '--config=configs/synthetic.py:smoke',
     f'--config.data_dir={root}/data',
     f'--workdir={root}/run',
+    f'--config.stages={",".join(STAGES)},evaluate',
   ]
   small_run.run(arguments, tensorflow=True)
   return arguments, root / 'run'
@@ -54,8 +55,7 @@ def test_a_run_writes_all_it_promises(rendered):
     assert {'loss', 'spread', 'effective_rank'} <= set(json.loads(lines[0]))
     subset = json.loads((folder / 'subset.json').read_text())
     kind = 'unlabelled' if stage in STAGES[:2] else 'labelled'
-    subjects = 2 if stage.startswith('few') else 4
-    assert len(subset[kind]['chosen']) == subjects
+    assert len(subset[kind]['chosen']) == 4
   report = (workdir / 'report.html').read_text()
   assert 'label-free pretraining (strict)' in report
   assert 'Pseudo-identities: discover' in report and 'src="http' not in report
@@ -88,6 +88,7 @@ def test_results_hold_what_they_promise(rendered):
   assert {'jax', 'selfgait_jax'} <= set(results['versions'])
 
 
+@pytest.mark.slow
 def test_second_call_passes_over_what_is_finished(rendered):
   arguments, workdir = rendered
   before = _results(workdir)
@@ -110,6 +111,7 @@ def test_second_call_passes_over_what_is_finished(rendered):
   assert 'Training: pretrain' in (workdir / 'report.html').read_text()
 
 
+@pytest.mark.slow
 def test_trains_and_evaluates_without_tensorflow(packed):
   _, workdir, words = packed
   assert 'label-free pretraining' in words
@@ -121,6 +123,7 @@ def test_trains_and_evaluates_without_tensorflow(packed):
   assert (workdir / 'report.html').exists()
 
 
+@pytest.mark.slow
 def test_frozen_classifiers_have_rows_of_their_own(packed):
   _, workdir, words = packed
   metrics = _results(workdir)['rows']['label-free pretraining (strict)']
@@ -135,6 +138,7 @@ def test_frozen_classifiers_have_rows_of_their_own(packed):
     assert f'>{title}<' in report
 
 
+@pytest.mark.slow
 def test_checkpoint_is_evaluated_in_another_folder(
   packed, packed_file, tmp_path
 ):

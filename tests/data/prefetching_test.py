@@ -26,6 +26,7 @@ def test_abandoned_threads_let_the_process_end():
   run_abandoned('thread_batches', "sys.modules['tensorflow'] = None")
 
 
+@pytest.mark.slow
 def test_abandoned_tfdata_lets_the_process_end():
   run_abandoned('tfdata_batches', '')
 

@@ -218,6 +218,7 @@ def test_grew_without_probes_says_so_and_runs(grew_tree, tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['gait3d', 'grew'])
 def test_a_run_from_a_packed_file_ends_in_results(finished, name):
   workdir, said = finished[name]

@@ -12,7 +12,15 @@ from selfgait_jax.export import stablehlo
 NETWORKS = tuple(random_networks.SMALL)
 
 
-@pytest.mark.parametrize('name', NETWORKS)
+@pytest.mark.parametrize(
+  'name',
+  ['selfgait', 'gaitgl']
+  + [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in NETWORKS
+    if name not in ('selfgait', 'gaitgl')
+  ],
+)
 def test_small_networks_keep_their_embeddings(name, tmp_path):
   section, variables = exported.small(name)
   exported.write_folder(tmp_path / 'model', section, variables)

@@ -53,6 +53,7 @@ def test_same_losses_weights_and_table(
   equality.assert_same_table(tmp_path, reference(kind))
 
 
+@pytest.mark.slow
 def test_stopped_on_two_processes_and_ended_by_one(people, tmp_path):
   """SIGTERM to one stops both after the same step; no step is lost.
 

@@ -65,7 +65,9 @@ def _train(config, kind, devices, count=3):
   return state, metrics, outputs
 
 
-@pytest.mark.parametrize('kind', ['label_free', 'labelled'])
+@pytest.mark.parametrize(
+  'kind', [pytest.param('label_free', marks=pytest.mark.slow), 'labelled']
+)
 def test_four_devices_equal_one(config, kind):
   """Parameters, statistics, momenta, target and metrics of three steps."""
   one, one_metrics, one_outputs = _train(config, kind, 1)

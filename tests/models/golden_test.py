@@ -12,22 +12,27 @@ from selfgait_jax.models import factory, layers
 # Golden files with figures for running statistics and for those of the batch.
 # SelfGait's are compared in selfgait_test.py.
 FILES = (
-  'deepgaitv2_2d_casiab',
-  'deepgaitv2_3d_casiab',
   'deepgaitv2_p3d_casiab',
-  pytest.param('deepgaitv2_p3d_gait3d', marks=pytest.mark.slow),
   'gaitbase_casiab',
   'gaitgl_casiab',
   'gaitpart_casiab',
   'gaitset_casiab',
   'gaitset_original',
   'gaitset_oumvlp',
+)
+SLOW_FILES = (
+  'deepgaitv2_2d_casiab',
+  'deepgaitv2_3d_casiab',
+  'deepgaitv2_p3d_gait3d',
   'gaitssb_pretrain',
 )
 NOT_COMPUTED = {'seed', 'input'} | {f'train_softmax{i}_labels' for i in (1, 2)}
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize(
+  'name',
+  [*FILES, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW_FILES)],
+)
 def test_equals_the_original(name):
   """Embeddings and logits, with running and with batch statistics.
 
@@ -53,6 +58,7 @@ def test_equals_the_original(name):
   assert 'eval_embeddings' in compared
 
 
+@pytest.mark.slow
 def test_contrastive_cosines_in_double_precision():
   """Without our own rounding: the original's float32 rounding is left."""
   figures, section, _, variables = golden_weights.imported('gaitssb_pretrain')

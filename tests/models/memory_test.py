@@ -112,9 +112,8 @@ def test_views_in_parts(clips):
   _assert_close(found[1], found[0])
 
 
-@pytest.mark.parametrize(
-  'name', ['gaitssb', pytest.param('deepgaitv2', marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['gaitssb', 'deepgaitv2'])
 def test_recomputed_blocks_give_the_same(name, clips):
   """Frame blocks, and in DeepGaitV2 also clip blocks."""
   clips = [x[:2] for x in clips]

@@ -282,6 +282,7 @@ def test_blank_frames_stay_blank():
   assert result[:, 0].any() and not result[:, 1:].any()
 
 
+@pytest.mark.slow
 def test_clothes_leave_the_other_draws_as_they_are():
   frames = _random(8, 2, 64, 64)
   others = dict.fromkeys(OTHERS, 0.5)

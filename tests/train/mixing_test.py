@@ -117,6 +117,7 @@ def test_no_stage_to_start_from(given):
     )
 
 
+@pytest.mark.slow
 def test_a_stage_learns_from_both(tmp_path):
   people = small_run.write_people(tmp_path / 'all.npz', noise=0.05)
   config = synthetic.get_config('smoke')

@@ -235,6 +235,7 @@ def test_reference_frame_split_in_a_joint_triplet_step(config, batch):
     assert _same(plain.params, after.params) != seen, frame
 
 
+@pytest.mark.slow
 def test_infonce_against_either_target(config, batch):
   """With `online` the target network leaves no trace in the loss."""
   stage = config.pretrain

@@ -72,7 +72,10 @@ def shuffled(sequences, walks):
   return other.select(rows)
 
 
-@pytest.mark.parametrize('setting', ['synchronised', 'strict'])
+@pytest.mark.parametrize(
+  'setting',
+  [pytest.param('synchronised', marks=pytest.mark.slow), 'strict'],
+)
 def test_names_do_not_reach_the_weights(setting, people, tmp_path):
   config = make_config(people, setting)
   sequences = loading.loader(config)('train')
@@ -161,6 +164,7 @@ def test_lost_or_foreign_labels(people, tmp_path):
     train(config, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('loader', ['device', 'tfdata'])
 def test_loaders_are_alike(loader, people, tmp_path):
   config = make_config(people, steps=4)

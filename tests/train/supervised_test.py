@@ -72,7 +72,9 @@ def _near(tolerance):
   return check
 
 
-@pytest.mark.parametrize('gamma', [0.0, 0.6])
+@pytest.mark.parametrize(
+  'gamma', [pytest.param(0.0, marks=pytest.mark.slow), 0.6]
+)
 def test_losses_are_weighted_and_added(config, clips, gamma):
   config.train.gamma = gamma
   config.train.triplet_weight, config.train.cross_entropy_weight = 1.2, 0.8
@@ -109,7 +111,10 @@ def test_frozen_batch_norm_keeps_its_statistics(config, clips):
   )
 
 
-@pytest.mark.parametrize('network', ['gaitbase', 'deepgaitv2'])
+@pytest.mark.parametrize(
+  'network',
+  ['gaitbase', pytest.param('deepgaitv2', marks=pytest.mark.slow)],
+)
 def test_padding_changes_nothing(config, clips, network):
   """Neither the losses nor the update nor the statistics."""
   section = getattr(networks, network)()
