@@ -141,6 +141,7 @@ def test_full_disk_ends_with_a_sentence(whole, packed_file, tmp_path):
   _assert_same_end(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_loss_that_is_not_finite_stops_the_run(packed_file, tmp_path):
   process = small_run.start(
     small_run.overrides(

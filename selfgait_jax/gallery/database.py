@@ -73,6 +73,8 @@ def explained(path: pathlib.Path) -> Iterator[None]:
   """Turns a failure of SQLite into a UserError of one sentence."""
   try:
     yield
+  except UnicodeDecodeError as error:  # SQLite quotes bytes of the file
+    raise damaged(path, 'text that is not UTF-8') from error
   except sqlite3.Error as error:
     name, words = errors.printable(path), errors.first_line(error)
     # Python's own errors, such as text that is not UTF-8, have no code.

@@ -369,6 +369,13 @@ def test_a_file_cut_short_is_refused(path, share):
   assert 'expected a complete gallery' in refused(path)
 
 
+def test_tables_in_another_encoding_are_refused(path):
+  made(path)
+  content = path.read_bytes()
+  path.write_bytes(content.replace(b'TABLE clips', b'TABLE \x80lips'))
+  assert 'expected a complete gallery' in refused(path)
+
+
 @hypothesis.settings(
   max_examples=60,
   deadline=None,

@@ -84,7 +84,16 @@ def test_use_times_all_that_people_do(run, monkeypatch):
     assert line['seconds'] > 0 and line['checkpoint'] == 'walkers'
 
 
-@pytest.mark.parametrize('arguments', KEYS, ids=lambda text: text.split()[0])
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    pytest.param(
+      case, marks=[pytest.mark.slow] * case.startswith(('memory', 'evaluate'))
+    )
+    for case in KEYS
+  ],
+  ids=lambda text: text.split()[0],
+)
 def test_keys_of_each_case(arguments, run):
   for line in run(arguments):
     assert line.keys() == {'case', *KEYS[arguments].split()}

@@ -373,6 +373,7 @@ def test_corner_affine_draws_its_corners(monkeypatch):
   assert np.abs(np.corrcoef(drawn) - np.eye(12)).max() < 0.1
 
 
+@pytest.mark.slow
 def test_a_clip_does_not_depend_on_batch_or_devices():
   frames = _random(8, 2, 64, 64)
   changes = {'flip': 0.5, 'dilate': 0.5, 'erase': 0.5, 'coat': 0.5, 'bag': 0.5}

@@ -19,6 +19,7 @@ def trained(packed_file, tmp_path_factory):
   return config, workdir
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'stage, words',
   [
