@@ -41,6 +41,7 @@ def whole(packed_file, tmp_path_factory):
   return workdir
 
 
+@pytest.mark.slow
 def test_killed_run_ends_like_an_uninterrupted_one(
   whole, packed_file, tmp_path
 ):
