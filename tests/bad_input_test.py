@@ -218,6 +218,14 @@ def test_folder_begun_with_another_model(config, checkpoint):
   [
     (['pretrain.stpes=3'], 'config.pretrain.stpes'),
     (['pretrain.objective=masked'], 'config.pretrain.objective'),
+    *(
+      pytest.param(*case, marks=pytest.mark.slow)
+      for case in (
+        (['nonsense.deep=3'], 'config.nonsense.deep'),
+        (['pretrain.steps=many'], 'config.pretrain.steps=many'),
+        (['augment.flip=yes'], 'config.augment.flip=yes'),
+      )
+    ),
   ],
 )
 def test_command_line_says_one_sentence(packed_file, tmp_path, settings, words):

@@ -89,6 +89,17 @@ def test_results_hold_what_they_promise(rendered):
 
 
 @pytest.mark.slow
+def test_stages_with_few_labels(packed_file, tmp_path):
+  few = 'few_scratch', 'few_pretrained'
+  stages = ','.join(('pretrain', *few))
+  small_run.run(small_run.overrides(packed_file, tmp_path, f'stages={stages}'))
+  for stage in few:
+    assert (tmp_path / stage / 'checkpoints/4').is_dir()
+    subset = json.loads((tmp_path / stage / 'subset.json').read_text())
+    assert len(subset['labelled']['chosen']) == 2
+
+
+@pytest.mark.slow
 def test_second_call_passes_over_what_is_finished(rendered):
   arguments, workdir = rendered
   before = _results(workdir)

@@ -18,7 +18,9 @@ from benchmarks import common
 from selfgait_jax.data.walkers import walkers
 from selfgait_jax.gallery import rows, store
 
-PROGRAM = 'import sys; from selfgait_jax.cli import command; command.main()'
+PROGRAM = (
+  'import sys; from selfgait_jax.cli import command; sys.exit(command.main())'
+)
 LONG = 10_000  # frames of the long clip
 SHORTEST, LONGEST = 20, 60  # frames of the other clips
 
@@ -57,32 +59,18 @@ def run(options: argparse.Namespace) -> Iterator[dict]:
 
 def _commands(options, folder):
   """`--help`, and the first embedding without and with kept programs."""
-  yield _line(
-    'selfgait --help', [_run(folder, '--help')[0] for _ in _times(options)]
-  )
-  _write(folder / 'clip.npy', 30)
-  embed = [
-    'embed',
-    'clip.npy',
-    '--out=z.npz',
-    f'--checkpoint={options.checkpoint}',
+  times = lambda *given: [
+    _run(folder, *given)[0] for _ in range(options.repeats)
   ]
-  fresh = [_run(folder, *embed, '--no-cache')[0] for _ in _times(options)]
-  yield _line('first embedding', fresh)
+  yield _line('selfgait --help', times('--help'))
+  embed = _embed_command(options, folder, 30)
+  yield _line('first embedding', times(*embed, '--no-cache'))
   _run(folder, *embed)
-  kept = [_run(folder, *embed)[0] for _ in _times(options)]
-  yield _line('first embedding, programs kept', kept)
+  yield _line('first embedding, programs kept', times(*embed))
 
 
 def _long_clip(options, folder):
-  _write(folder / 'long.npy', LONG)
-  seconds, peak = _run(
-    folder,
-    'embed',
-    'long.npy',
-    '--out=z.npz',
-    f'--checkpoint={options.checkpoint}',
-  )
+  seconds, peak = _run(folder, *_embed_command(options, folder, LONG))
   line = _line(f'one clip of {LONG} frames', [seconds])
   yield line | {'peak_memory_gb': common.gigabytes(peak)}
 
@@ -173,12 +161,12 @@ class _Embedder:
     return made
 
 
-def _times(options):
-  return range(options.repeats)
-
-
-def _write(path, frames):
-  np.save(path, walkers.render_sequence('walker', 'nm-01', '090', frames, 0))
+def _embed_command(options, folder, frames):
+  """Writes a clip; returns the arguments that embed it."""
+  clip = walkers.render_sequence('walker', 'nm-01', '090', frames, 0)
+  np.save(folder / f'{frames}.npy', clip)
+  checkpoint = f'--checkpoint={options.checkpoint}'
+  return 'embed', f'{frames}.npy', '--out=z.npz', checkpoint
 
 
 def _run(folder, *arguments):

@@ -51,20 +51,14 @@ def run(options: argparse.Namespace) -> None:
       'expected a clip that can be embedded, found only refused ones; '
       '`selfgait inspect` says why'
     )
-  try:
-    with files.whole(path) as partial, open(partial, 'wb') as file:
-      np.savez(
-        file,
-        embeddings=np.stack([one.embedding for one in kept]),
-        sources=[rows.as_text(one.clip.source) for one in kept],
-        verdicts=[one.quality.verdict for one in kept],
-        frames=[len(one.clip.frames) for one in kept],
-      )
-  except OSError as error:
-    raise errors.UserError(
-      f'expected to write {errors.printable(path)}, found '
-      f'{errors.first_line(error)}; free space or change --out'
-    ) from error
+  with files.output(path) as partial, open(partial, 'wb') as file:
+    np.savez(
+      file,
+      embeddings=np.stack([one.embedding for one in kept]),
+      sources=[rows.as_text(one.clip.source) for one in kept],
+      verdicts=[one.quality.verdict for one in kept],
+      frames=[len(one.clip.frames) for one in kept],
+    )
 
 
 def _embed(options, kept):

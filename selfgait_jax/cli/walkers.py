@@ -10,7 +10,10 @@ walks in normal clothes (nm), with a bag (bg) and in a coat (cl), and
 import argparse
 import pathlib
 
+import cv2
+
 from selfgait_jax import errors
+from selfgait_jax.data.walkers import film, walkers
 from selfgait_jax.machine import progress
 
 VIEWS = ('054', '090', '126')
@@ -18,7 +21,6 @@ LARGEST = 999
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-  """Adds the arguments of `selfgait walkers`."""
   parser.add_argument('--people', type=int, default=6, help='how many walkers')
   parser.add_argument('--frames', type=int, default=40, help='of each clip')
   parser.add_argument('--seed', type=int, default=1, help='other walkers')
@@ -26,15 +28,27 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-  """Writes the folders and the film.
+  _check(options)
+  folder = _new_folder(options.out)
+  names = [f'walker-{n:02d}' for n in range(1, options.people + 1)]
+  total = len(names) * len(walkers.CONDITIONS)
+  counter = progress.Counter(total, 'walks')
+  for name in names:
+    for condition in walkers.CONDITIONS:
+      views = walkers.render_walk(name, condition, options.frames, options.seed)
+      for view in VIEWS:
+        frames = views[walkers.VIEWS.index(view)]
+        _write_clip(folder / name / condition / view, frames)
+      if line := counter.add():
+        print(line, flush=True)
+  _write_film(folder / 'crossing.mp4', names[0], options.seed)
+  print(
+    f'{len(names)} walkers, {total * len(VIEWS)} clips of {options.frames} '
+    f'frames and a film in {errors.printable(folder)}'
+  )
 
-  Raises:
-    errors.UserError: a number is out of range, or the folder is not empty.
-  """
-  import cv2
 
-  from selfgait_jax.data.walkers import film, walkers
-
+def _check(options):
   for name, value, most in (
     ('people', options.people, LARGEST),
     ('frames', options.frames, LARGEST),
@@ -44,26 +58,6 @@ def run(options: argparse.Namespace) -> None:
       raise errors.UserError(
         f'expected --{name} from 1 to {most}, found {value}; change --{name}'
       )
-  folder = _new_folder(options.out)
-  names = [f'walker-{n:02d}' for n in range(1, options.people + 1)]
-  total = len(names) * len(walkers.CONDITIONS)
-  counter = progress.Counter(total, 'walks')
-  for name in names:
-    for condition in walkers.CONDITIONS:
-      views = walkers.render_walk(name, condition, options.frames, options.seed)
-      for view in VIEWS:
-        clip = folder / name / condition / view
-        clip.mkdir(parents=True)
-        for number, frame in enumerate(views[walkers.VIEWS.index(view)]):
-          _, png = cv2.imencode('.png', frame)
-          (clip / f'{number:03d}.png').write_bytes(png.tobytes())
-      if line := counter.add():
-        print(line, flush=True)
-  _write_film(folder / 'crossing.mp4', film, names[0], options.seed)
-  print(
-    f'{len(names)} walkers, {total * len(VIEWS)} clips of {options.frames} '
-    f'frames and a film in {errors.printable(folder)}'
-  )
 
 
 def _new_folder(out):
@@ -82,9 +76,14 @@ def _new_folder(out):
   return folder
 
 
-def _write_film(path, film, name, seed):
-  import cv2
+def _write_clip(folder, frames):
+  folder.mkdir(parents=True)
+  for number, frame in enumerate(frames):
+    _, png = cv2.imencode('.png', frame)
+    (folder / f'{number:03d}.png').write_bytes(png.tobytes())
 
+
+def _write_film(path, name, seed):
   codec = cv2.VideoWriter_fourcc(*'mp4v')
   size = film.WIDTH, film.HEIGHT
   writer = cv2.VideoWriter(str(path), codec, film.RATE, size)

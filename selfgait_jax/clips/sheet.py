@@ -59,14 +59,8 @@ class Sheet:
     """
     strips = [s for _, s in sorted(self._kept, key=lambda i: i[0])[::-1]]
     _, content = cv2.imencode('.png', np.concatenate(strips))
-    try:
-      with files.whole(pathlib.Path(path)) as partial:
-        partial.write_bytes(content.tobytes())
-    except OSError as error:
-      raise errors.UserError(
-        f'expected to write {errors.printable(path)}, found: {error.strerror}; '
-        'change --out'
-      ) from error
+    with files.output(pathlib.Path(path)) as partial:
+      partial.write_bytes(content.tobytes())
 
 
 def _strip(clip, quality):

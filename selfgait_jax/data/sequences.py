@@ -56,6 +56,12 @@ class SequenceSet:
     return np.unique(self.subjects, return_inverse=True)[1].astype(np.int32)
 
   @functools.cached_property
+  def paths(self) -> np.ndarray:
+    """str [N], 'subject/condition/view' of each sequence."""
+    fields = zip(self.subjects, self.conditions, self.views, strict=True)
+    return np.array(['/'.join(names) for names in fields], str)
+
+  @functools.cached_property
   def hashes(self) -> np.ndarray:
     """str [N], `pixel_fingerprint` of each sequence; computed where unknown."""
     if self.pixels is not None:
@@ -66,10 +72,8 @@ class SequenceSet:
   def fingerprint(self) -> str:
     """Hash of all names and pixels in this order, 16 hex digits."""
     digest = hashlib.blake2b(digest_size=8)
-    for names in zip(
-      self.subjects, self.conditions, self.views, self.hashes, strict=True
-    ):
-      digest.update(f'{"/".join(names)};'.encode())
+    for path, pixels in zip(self.paths, self.hashes, strict=True):
+      digest.update(f'{path}/{pixels};'.encode())
     return digest.hexdigest()
 
 

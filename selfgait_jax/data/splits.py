@@ -274,9 +274,7 @@ def _share(sequences, rows, fraction, by, rng):
   if by == 'subject':
     names = sequences.subjects[rows]
   else:
-    fields = sequences.subjects, sequences.conditions, sequences.views
-    columns = (field[rows] for field in fields)
-    names = np.array(['/'.join(row) for row in zip(*columns, strict=True)])
+    names = sequences.select(rows).paths
   order = rng.permutation(np.unique(names))
   chosen = np.sort(order[: max(1, round(fraction * len(order)))])
   return rows[np.isin(names, chosen)], chosen.tolist()

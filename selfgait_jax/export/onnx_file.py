@@ -51,14 +51,8 @@ def write(folder: str, output: pathlib.Path) -> None:
     raise _refused(name, errors.first_line(error)) from error
   if not found <= LARGEST_ERROR:  # it may be NaN
     raise _refused(name, f'a program that is {found:.1e} off')
-  try:
-    with files.whole(output) as partial:
-      partial.write_bytes(content)
-  except OSError as error:
-    raise errors.UserError(
-      f'expected to write {output}, found {errors.first_line(error)}; free '
-      'space or change --out'
-    ) from error
+  with files.output(output) as partial:
+    partial.write_bytes(content)
 
 
 def _expect_installed():

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from selfgait_jax import errors
 from selfgait_jax.export import program
 from selfgait_jax.machine import files
 from selfgait_jax.run import checkpointing
@@ -30,14 +29,8 @@ def write(checkpoint: str, output: pathlib.Path) -> None:
   """
   variables, manifest = checkpointing.load_variables(checkpoint)
   exported = _export(variables, manifest)
-  try:
-    with files.whole(output) as partial:
-      partial.write_bytes(exported.serialize())
-  except OSError as error:
-    raise errors.UserError(
-      f'expected to write {output}, found {errors.first_line(error)}; free '
-      'space or change --out'
-    ) from error
+  with files.output(output) as partial:
+    partial.write_bytes(exported.serialize())
 
 
 def _export(variables, manifest):

@@ -26,6 +26,23 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
       partial.unlink()
 
 
+@contextlib.contextmanager
+def output(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """As `whole`, for a file that --out names.
+
+  Raises:
+    errors.UserError: it cannot be written.
+  """
+  try:
+    with whole(path) as partial:
+      yield partial
+  except OSError as error:
+    raise errors.UserError(
+      f'expected to write {errors.printable(path)}, found '
+      f'{errors.first_line(error)}; free space or change --out'
+    ) from error
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes UTF-8 text, whole or not at all."""
   with whole(path) as partial:

@@ -46,10 +46,10 @@ def train(
   subset = splits.training_rows(sequences, config, task.stage)
   source = start.find_source(config, workdir, task.stage)
   processes.from_first(lambda: _check_unseen(task, workdir, source, sequences))
-  people = sequences
+  learnt = sequences
   if task.stage.get('pseudo_identities'):
-    people, subset = mixing.mix(sequences, subset, source, config, stage_name)
-  _check_classes(config, stage_name, people, subset)
+    learnt, subset = mixing.mix(sequences, subset, source, config, stage_name)
+  _check_classes(config, stage_name, learnt, subset)
   processes.from_first(lambda: _check_same_data(task, directory, subset))
   directory.mkdir(parents=True, exist_ok=True)
   if processes.is_first():
@@ -75,19 +75,19 @@ def train(
   # Label-free stages see no name from here on.
   check = make_check(config, sequences, task.model, mesh)
   if task.setting:
-    people, subset = splits.hide(sequences, subset, task.setting)
-  feed = feeds.make_feed(config, people, subset, mesh)
+    learnt, subset = splits.hide(sequences, subset, task.setting)
+  feed = feeds.make_feed(config, learnt, subset, mesh)
 
   # Batch n depends only on the seed and on n, so a resumed run continues with
   # the batch that the stopped run would have taken next.
   if task.stage.objective == 'clusters':
     batches = rounds.batches(
-      task, stage_name, directory, people, subset, first, mesh,
+      task, stage_name, directory, learnt, subset, first, mesh,
       lambda: {'params': state.params, 'batch_stats': state.batch_stats},
     )  # fmt: skip
   else:
     batches = input_pipeline.batches(
-      people, subset, config, stage_name, first, last,
+      learnt, subset, config, stage_name, first, last,
       (processes.index(), processes.count()),
     )  # fmt: skip
   label_free_step, labelled_step = (

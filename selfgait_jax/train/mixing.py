@@ -58,12 +58,8 @@ def mix(
   has_name[labelled] = True
   rows = np.flatnonzero(has_name)
   _check_enough(names[rows], config, stage_name)
-  added = np.setdiff1d(rows, labelled)
-  paths = zip(
-    *(x[added] for x in (sequences.subjects, sequences.conditions,
-                         sequences.views)), strict=True,
-  )  # fmt: skip
-  listed = {'by': 'sequence', 'chosen': sorted(map('/'.join, paths))}
+  added = sequences.select(np.setdiff1d(rows, labelled))
+  listed = {'by': 'sequence', 'chosen': sorted(added.paths.tolist())}
   return (
     dataclasses.replace(sequences, subjects=names.astype(str)),
     splits.Subset(

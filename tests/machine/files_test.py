@@ -20,6 +20,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
   assert json.loads(path.read_text()) == {'new': 2}
 
 
+def test_an_output_that_fails_is_a_sentence(tmp_path):
+  path = tmp_path / 'out.png'
+  path.write_text('old')
+  with (
+    pytest.raises(
+      errors.UserError, match='^expected to write .*out.png, found full; free'
+    ),
+    files.output(path),
+  ):
+    raise OSError('full')
+  assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
+
+
 def test_missing_room_is_an_error(tmp_path):
   files.expect_room(tmp_path, 1, 'a checkpoint', 'free space')
   with pytest.raises(
