@@ -5,7 +5,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfgait_jax import errors
 from selfgait_jax.machine import progress
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # numpy and JAX take seconds to import
   from selfgait_jax.clips.reading import Clips
   from selfgait_jax.embedder import Embedder
 
+_T = TypeVar('_T')
 _MEASURED = 50  # rows of a table that decide how wide its columns are
 _LONGEST_CELL = 120  # characters
 
@@ -122,13 +123,22 @@ def print_table(
       print(line(_cells(row)), flush=True)
 
 
-def follow(clips: 'Clips') -> 'Iterator[Clip]':
-  """Passes clips on; says on standard error how long the rest takes."""
-  counter, said = progress.Counter(len(clips), 'clips'), False
-  for number, clip in enumerate(clips, 1):
-    yield clip
+def follow(
+  items: Iterable[_T], total: int | None = None, unit: str = 'clips'
+) -> Iterator[_T]:
+  """Passes items on; says on standard error how long the rest takes.
+
+  Args:
+    items: to pass on.
+    total: their number; None for `len(items)`, 0 if nobody knows.
+    unit: names them.
+  """
+  total = len(items) if total is None else total
+  counter, said = progress.Counter(total, unit), False
+  for number, item in enumerate(items, 1):
+    yield item
     text = counter.add()
-    if text and (said or number < len(clips)):
+    if text and (said or number != total):
       said = True
       print(text, file=sys.stderr, flush=True)
 
