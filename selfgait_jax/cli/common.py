@@ -123,17 +123,13 @@ def print_table(
       print(line(_cells(row)), flush=True)
 
 
-def follow(
-  items: Iterable[_T], total: int | None = None, unit: str = 'clips'
-) -> Iterator[_T]:
-  """Passes items on; says on standard error how long the rest takes.
+def follow(clips: 'Clips') -> 'Iterator[Clip]':
+  """Passes clips on; says on standard error how long the rest takes."""
+  return follow_all(clips, len(clips), 'clips')
 
-  Args:
-    items: to pass on.
-    total: their number; None for `len(items)`, 0 if nobody knows.
-    unit: names them.
-  """
-  total = len(items) if total is None else total
+
+def follow_all(items: Iterable[_T], total: int, unit: str) -> Iterator[_T]:
+  """As `follow`, for `total` things called `unit`; 0 if nobody knows."""
   counter, said = progress.Counter(total, unit), False
   for number, item in enumerate(items, 1):
     yield item

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # numpy and OpenCV take time to import
   from selfgait_jax.video.folder import Found, Report
   from selfgait_jax.video.reading import Video
 
-_TITLES = 'track', 'frames', 'from', 'to', 'verdict', 'ends'
+_TITLES = 'track', 'frames', 'from', 'to', 'verdict', 'ends', 'video'
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         common.print_json({'video': str(video.path), **_record(one)})
     else:
       common.print_table(_TITLES, _rows(found))
-  if not any(kept.report.tracks for _, kept in work):
+  if not any(kept.report and kept.report.tracks for _, kept in work):
     raise errors.UserError(
       'expected people who walk before a still camera, found nobody who can be '
       'followed; look at overlay.mp4 in --out'
@@ -80,10 +80,11 @@ def _names(videos):
   """{name of the folder: path}."""
   names = {}
   for path in map(pathlib.Path, videos):
-    if names.setdefault(path.stem, path) != path:
+    name = path.stem.lstrip('.') or 'video'  # hidden folders are not read
+    if names.setdefault(name, path) != path:
       raise errors.UserError(
         'expected videos with different names, found '
-        f'{errors.printable(names[path.stem])} and {errors.printable(path)}; '
+        f'{errors.printable(names[name])} and {errors.printable(path)}; '
         'give them one after the other, each with another --out'
       )
   return names
@@ -96,7 +97,9 @@ def _found(work, segmenter) -> 'Iterator[tuple[Video, Found | Report]]':
   for video, kept in work:
     if kept.report is None:
       unit = f'frames of {errors.printable(video.path.name)}'
-      follow = functools.partial(common.follow, total=video.expected, unit=unit)
+      follow = functools.partial(
+        common.follow_all, total=video.expected, unit=unit
+      )
       tracks = extract.extract(video, segmenter, kept, follow)
     else:
       tracks = kept.report.tracks
@@ -116,10 +119,11 @@ def _rows(found):
   from selfgait_jax.video.folder import Found
 
   for video, one in found:
-    name = video.path.stem
+    name = errors.printable(video.path.name)
     if isinstance(one, Found):
-      track = f'{name}/{one.track}'
-      yield track, one.frames, one.start, one.end, one.verdict, one.ends
+      yield (
+        one.track, one.frames, one.start, one.end, one.verdict, one.ends, name
+      )  # fmt: skip
       yield from one.reasons
       continue
     yield f'{name}: {len(one.tracks):,} tracks in {one.frames:,} frames'

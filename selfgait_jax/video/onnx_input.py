@@ -23,6 +23,7 @@ _CHOICES = {
 }
 _LARGEST_SIDE = 4096  # pixels
 _LARGEST_FILE = 2**20  # bytes
+_LARGEST_NUMBER = 1e9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,23 +64,24 @@ class Description:
       scaled = scaled.transpose(2, 0, 1)
     return np.ascontiguousarray(scaled[None])
 
-  def mask(self, found: np.ndarray) -> np.ndarray:
-    """The network's output to bool [H, W].
+  def people(self, found: np.ndarray) -> np.ndarray:
+    """The network's output to the probability of a person, float32 [H, W].
 
     Raises:
       UserError: it has no such shape.
     """
     channels = self._channels(found)
     if self.values == 'class':
-      return channels[0] == self.person
+      return (channels[0] == self.person).astype(np.float32)
     if self.person >= len(channels):
       raise errors.UserError(
         f'expected an output with a channel {self.person}, found '
         f'{list(found.shape)}; change "person" or "layout" in the JSON'
       )
+    channels = channels.astype(np.float32)
     if self.values == 'score':
-      channels = _probabilities(channels.astype(np.float32))
-    return channels[self.person] >= self.threshold
+      channels = _probabilities(channels)
+    return channels[self.person]
 
   def _channels(self, found):
     """[C, H, W] of [1, C, H, W], [1, H, W, C], [1, H, W] or [H, W]."""
@@ -170,7 +172,7 @@ def _is_whole(value, least):
 
 
 def _is_number(value):
-  return type(value) in (int, float) and np.isfinite(value)
+  return type(value) in (int, float) and abs(value) < _LARGEST_NUMBER
 
 
 def _probabilities(scores):

@@ -56,9 +56,10 @@ def load(file: str) -> Callable[[np.ndarray], np.ndarray]:
         f'{list(picture.shape)} as its JSON says, found '
         f'{errors.first_line(error)}'
       ) from error
-    mask = description.mask(np.asarray(found)).astype(np.uint8) * 255
-    size = frame.shape[1::-1]
-    return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    found = description.people(np.asarray(found))
+    # Scaled before it is cut off, so that outlines are smooth.
+    found = cv2.resize(found, frame.shape[1::-1])
+    return (found >= description.threshold).astype(np.uint8) * np.uint8(255)
 
   return segment
 

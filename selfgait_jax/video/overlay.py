@@ -16,6 +16,7 @@ _COLOURS = (  # blue, green, red
   (230, 200, 60),
 )  # fmt: skip
 _UNNAMED = (200, 200, 200)  # too short so far, or several people
+_PLATE = (30, 30, 30)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -37,7 +38,8 @@ class Overlay:
         f'expected to write a video to {errors.printable(path)}, which cannot '
         'be opened; free space or change --out'
       )
-    self._letters = video.size[0] / 600
+    self._letters = max(0.5, video.size[0] / 500)
+    self._line = max(2, video.size[0] // 240)
     self.frames = 0
 
   def add(self, frame: np.ndarray, seen: Iterable[tuple[str, Blob]]) -> None:
@@ -49,22 +51,23 @@ class Overlay:
       outlines, _ = cv2.findContours(
         blob.mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE, offset=(left, top)
       )
-      cv2.drawContours(frame, outlines, -1, colour, 1 + frame.shape[0] // 500)
-      self._write(frame, label, (left, top - 4), colour)
+      cv2.drawContours(frame, outlines, -1, colour, self._line)
+      if label:
+        self._write(frame, label, top, left, colour)
     self._writer.write(frame)
     self.frames += 1
 
   def close(self) -> None:
     self._writer.release()
 
-  def _write(self, frame, label, place, colour):
-    """Text on a dark rim, so that it can be read on any background."""
-    (width, height), _ = cv2.getTextSize(label, _FONT, self._letters, 2)
-    place = (
-      min(max(place[0], 0), max(frame.shape[1] - width, 0)),
-      max(place[1], height + 2),
+  def _write(self, frame, label, top, left, colour):
+    """Text on a plate above a place, so that any background will do."""
+    (width, height), below = cv2.getTextSize(label, _FONT, self._letters, 2)
+    left = max(0, min(left, frame.shape[1] - width - 4))
+    top = max(0, top - height - below - 4)
+    end = left + width + 4, top + height + below + 2
+    cv2.rectangle(frame, (left, top), end, _PLATE, cv2.FILLED)
+    place = left + 2, top + height + 1
+    cv2.putText(
+      frame, label, place, _FONT, self._letters, colour, 2, cv2.LINE_AA
     )
-    for ink, thickness in (((0, 0, 0), 4), (colour, 2)):
-      cv2.putText(
-        frame, label, place, _FONT, self._letters, ink, thickness, cv2.LINE_AA
-      )

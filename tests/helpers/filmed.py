@@ -36,26 +36,31 @@ def scene(masks, noise=1.5, sway=0.0, light='steady', seed=0):
   room = _texture(rng, (height, width), 110, 210, 40)
   bush = _texture(rng, (height, width), 60, 170, 8)
   clothes = _texture(rng, (height, width), 20, 90, 30)
+  # The bush stands in the left third, above the floor.
+  area = slice(height // 8, height // 2), slice(width // 20, width // 3)
+  bush = bush[area]
   for number, mask in enumerate(masks):
     frame = room.copy()
-    # The bush stands in the left third, above the floor.
-    area = slice(height // 8, height // 2), slice(width // 20, width // 3)
     moved = np.float32([[1, 0, sway * np.sin(number / 4)], [0, 1, 0]])
     frame[area] = cv2.warpAffine(
-      bush, moved, (width, height), borderMode=cv2.BORDER_REFLECT
-    )[area]
-    frame[mask] = np.roll(clothes, -film.STRIDE * number, 1)[mask]
+      bush, moved, bush.shape[1::-1], borderMode=cv2.BORDER_REFLECT
+    )
+    rows, columns = np.nonzero(mask)
+    worn = clothes[rows, (columns + film.STRIDE * number) % width]
+    frame[rows, columns] = worn
     frame *= LIGHTS[light](number / len(masks))
-    frame += rng.normal(0, noise, frame.shape) if noise else 0
+    frame += noise * rng.standard_normal(frame.shape, np.float32)
     yield np.clip(frame, 0, 255).astype(np.uint8)
 
 
-def write(path, frames, rate=25, codec='mp4v', api=cv2.CAP_FFMPEG):
-  """Writes a video; returns its path."""
+def write(path, frames, rate=25, codec='mp4v'):
+  """Writes a video; returns its path. Odd sizes need the codec MJPG."""
   writer = None
   for frame in frames:
     if writer is None:
       size = frame.shape[1::-1]
+      odd = size[0] % 2 or size[1] % 2  # FFmpeg's writer cuts to even sizes
+      api = cv2.CAP_OPENCV_MJPEG if odd else cv2.CAP_FFMPEG
       fourcc = cv2.VideoWriter_fourcc(*codec)
       writer = cv2.VideoWriter(str(path), api, fourcc, rate, size)
       assert writer.isOpened()
@@ -65,7 +70,8 @@ def write(path, frames, rate=25, codec='mp4v', api=cv2.CAP_FFMPEG):
 
 
 def _texture(rng, size, low, high, grain):
-  """Smooth random colours, float [H, W, 3]."""
+  """Smooth random colours, float32 [H, W, 3]."""
   height, width = size
   small = rng.uniform(low, high, (height // grain + 2, width // grain + 2, 3))
+  small = small.astype(np.float32)
   return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
