@@ -17,7 +17,6 @@ Segmenter = Callable[[Video], Callable[[np.ndarray], np.ndarray]]
 SHORTEST = 10  # frames of a track; shorter ones are mostly noise
 LONGEST = 1000  # frames of a track; the next one starts there
 _OVER = 'the video ends'
-_FULL = f'has {LONGEST} frames'
 _COMPLETE = 0.95  # of the frames that a file promises
 
 
@@ -92,7 +91,7 @@ class _Walks:
       self._started += 1
       self._names[track] = self._started
     elif len(frames) == LONGEST:
-      yield from self.end(track, _FULL)
+      yield from self.end(track, f'has {LONGEST} frames')
 
   def end(self, track, why):
     """Writes a track, unless it is short or showed several people."""

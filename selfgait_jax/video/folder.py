@@ -15,7 +15,6 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
@@ -71,7 +70,12 @@ class Report:
 
 
 class VideoFolder:
-  """Where one video's tracks go."""
+  """Where one video's tracks go.
+
+  Attributes:
+    path: of the folder.
+    report: what is there, once the video is finished; else None.
+  """
 
   def __init__(self, path: pathlib.Path, video: Video, segmenter: str):
     """Looks at the folder, which need not exist.
@@ -86,27 +90,14 @@ class VideoFolder:
     """
     self.path = path
     self._source = _describe(video, segmenter)
-    self._record = _read_record(path)
-    if self._record.get('source', self._source) != self._source:
+    source, self.report = _read_record(path)
+    if source not in (None, self._source):
       raise errors.UserError(
         f'expected {errors.printable(path)} to be of '
         f'{errors.printable(video.path)} with --segmenter='
         f'{errors.printable(segmenter)}, found another video or segmenter; '
         'delete the folder or change --out'
       )
-
-  @property
-  def report(self) -> Report | None:
-    """What is there, if the video was finished before."""
-    found = self._record.get('report')
-    if found is None:
-      return None
-    tracks = [
-      Found(**track | {'reasons': tuple(track['reasons'])})
-      for track in found['tracks']
-    ]
-    more = {'tracks': tuple(tracks), 'notes': tuple(found['notes'])}
-    return Report(**found | more)
 
   @contextlib.contextmanager
   def anew(self) -> Iterator[pathlib.Path]:
@@ -116,7 +107,7 @@ class VideoFolder:
     """
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      self._write_record()
+      self._write_record(None)
       self._delete('track-*', OVERLAY, f'{_HIDDEN}*')
     except OSError as error:
       raise _unwritable(self.path, error) from error
@@ -142,7 +133,7 @@ class VideoFolder:
     """The overlay gets its name, and the record says what was found."""
     try:
       os.replace(self.path / f'{_HIDDEN}{OVERLAY}', self.path / OVERLAY)
-      self._write_record(report=dataclasses.asdict(report))
+      self._write_record(report)
     except OSError as error:
       raise _unwritable(self.path, error) from error
 
@@ -150,9 +141,12 @@ class VideoFolder:
     for path in itertools.chain(*map(self.path.glob, patterns)):
       shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-  def _write_record(self, **more: Any):
-    self._record = {'version': _VERSION, 'source': self._source, **more}
-    files.write_json(self.path / RECORD, self._record)
+  def _write_record(self, report):
+    record = {'version': _VERSION, 'source': self._source}
+    if report:
+      record['report'] = dataclasses.asdict(report)
+    files.write_json(self.path / RECORD, record)
+    self.report = report
 
 
 def _describe(video, segmenter):
@@ -168,23 +162,32 @@ def _describe(video, segmenter):
 
 
 def _read_record(path):
-  """The record of a folder; {} if the folder is empty or missing."""
+  """(source, report) of a folder; each None if there is none yet."""
   try:
-    names = os.listdir(path)
-    if not names:
-      return {}
+    if not os.listdir(path):
+      return None, None
     record = files.parse_json((path / RECORD).read_bytes())
-    if record['version'] == _VERSION and 'source' in record:
-      return record
+    if record['version'] == _VERSION:
+      return record['source'], _report(record.get('report'))
   except FileNotFoundError:
     if not path.exists():
-      return {}
+      return None, None
   except (OSError, ValueError, TypeError, KeyError):
     pass
   raise errors.UserError(
     f'expected {errors.printable(path)} to be missing, empty, or what '
     '`selfgait silhouettes` wrote, found something else; change --out'
   )
+
+
+def _report(found):
+  if found is None:
+    return None
+  tracks = (
+    Found(**one | {'reasons': tuple(one['reasons'])}) for one in found['tracks']
+  )
+  listed = {'tracks': tuple(tracks), 'notes': tuple(found['notes'])}
+  return Report(**found | listed)
 
 
 def _unwritable(path, error):
