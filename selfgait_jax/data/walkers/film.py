@@ -1,5 +1,8 @@
 """A film of a walker who crosses the picture, seen by a still camera."""
 
+import pathlib
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
@@ -35,6 +38,15 @@ def masks(subject: str, condition: str, seed: int) -> np.ndarray:
     part = body[:, columns.start - left : columns.stop - left]
     seen[number, FLOOR - STATURE : FLOOR, columns] = part
   return seen
+
+
+def write(path: pathlib.Path, frames: Iterable[np.ndarray]) -> None:
+  """Writes frames as an MP4 file (MPEG-4 Part 2)."""
+  codec = cv2.VideoWriter_fourcc(*'mp4v')
+  writer = cv2.VideoWriter(str(path), codec, RATE, (WIDTH, HEIGHT))
+  for frame in frames:
+    writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+  writer.release()
 
 
 def _grow(silhouettes):
