@@ -126,12 +126,14 @@ def _rows(found):
       )  # fmt: skip
       yield from one.reasons
       continue
-    yield f'{name}: {len(one.tracks):,} tracks in {one.frames:,} frames'
+    yield f'{name}: {one.frames:,} frames, {_tracks(len(one.tracks))}'
     if one.parted:
-      yield (
-        f'{name}: {one.parted:,} tracks left out, which part into two people'
-      )
+      yield f'{name}: {_tracks(one.parted)} left out: two people who part'
     yield from (f'{name}: {note}' for note in one.notes)
+
+
+def _tracks(count):
+  return f'{count:,} track' + 's' * (count != 1)
 
 
 @contextlib.contextmanager

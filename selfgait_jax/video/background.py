@@ -43,7 +43,7 @@ class Background:
     height = video.size[0]
     self._open = _ellipse(3)
     self._close = _ellipse(max(3, height // 72))
-    self._reference = self._since = None
+    self._since = 0
     most = math.ceil(SECONDS * video.rate)
     step = math.ceil(min(video.expected or most, most) / FRAMES)
     with contextlib.closing(iter(video)) as frames:

@@ -54,18 +54,24 @@ def extract(
     for track in tracker.tracks:
       yield from walks.end(track, _OVER)
     notes = _notes(video, film.frames)
-    folder.finish(Report(film.frames, *walks.results(), notes))
+    found = tuple(walks.written)
+    folder.finish(Report(film.frames, found, walks.parted, notes))
 
 
 class _Walks:
-  """The silhouettes of the tracks that live; written when a track ends."""
+  """The silhouettes of the tracks that live; written when a track ends.
+
+  Attributes:
+    written: what was written, in the order of the ends.
+    parted: number of tracks left out because they parted into two people.
+  """
 
   def __init__(self, folder, rate):
     self._folder, self._rate = folder, rate
     self._frames = {}  # {track: {number of the frame: silhouette}}
     self._names = {}  # {track: number}, of those with enough frames
     self._started = 0
-    self._written, self._left_out = [], 0
+    self.written, self.parted = [], 0
 
   def label(self, track):
     """What the overlay says of a track."""
@@ -99,7 +105,7 @@ class _Walks:
     if name is None:
       return
     if why == tracks.PARTED:
-      self._left_out += 1
+      self.parted += 1
       return
     found = quality.quality(np.stack(list(frames.values())))
     written = Found(
@@ -112,12 +118,8 @@ class _Walks:
       reasons=found.reasons,
     )
     self._folder.add(written.track, frames)
-    self._written.append(written)
+    self.written.append(written)
     yield written
-
-  def results(self):
-    """The tracks that were written, and how many showed several people."""
-    return tuple(self._written), self._left_out
 
 
 def _notes(video, frames):

@@ -59,7 +59,8 @@ class Description:
     scaled = cv2.resize(frame, self.size[::-1], interpolation=cv2.INTER_AREA)
     if self.colours == 'RGB':
       scaled = scaled[..., ::-1]
-    scaled = (scaled - np.float32(self.mean)) / np.float32(self.deviation)
+    scaled = scaled.astype(np.float32) - np.array(self.mean, np.float32)
+    scaled /= np.array(self.deviation, np.float32)
     if self.layout == 'NCHW':
       scaled = scaled.transpose(2, 0, 1)
     return np.ascontiguousarray(scaled[None])

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ class Video:
   every: int
   expected: int
 
-  def __iter__(self) -> Iterator[np.ndarray]:
+  def __iter__(self) -> Generator[np.ndarray, None, None]:
     with _capture(self.path) as capture:
       number = 0
       while capture.grab():

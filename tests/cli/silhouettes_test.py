@@ -55,7 +55,7 @@ def test_a_row_for_each_track(capsys, videos, made):
   assert (name, verdict, video) == ('track-001', 'good', 'crossing.mp4')
   assert int(frames) > 60 and 0.5 < float(start) < float(end) < 6
   assert ' '.join(ends) == 'leaves the picture'
-  assert summary == '  crossing.mp4: 1 tracks in 146 frames'
+  assert summary == '  crossing.mp4: 146 frames, 1 track'
 
 
 def test_a_finished_video_is_not_read_again(capsys, videos, made, monkeypatch):
@@ -64,7 +64,7 @@ def test_a_finished_video_is_not_read_again(capsys, videos, made, monkeypatch):
   status, lines, _ = run(
     capsys, videos / 'crossing.mp4', videos / 'empty.mp4', f'--out={made}'
   )
-  assert status == 0 and lines[-1].endswith('0 tracks in 40 frames')
+  assert status == 0 and lines[-1].endswith('40 frames, 0 tracks')
   assert before == {path: path.stat().st_mtime_ns for path in made.rglob('*')}
 
 
