@@ -10,6 +10,7 @@ from selfgait_jax.data.walkers import film
 LIGHTS = {
   'steady': lambda share: 1.0,
   'drift': lambda share: 1.0 - 0.3 * share,
+  'late dusk': lambda share: 1.0 - max(0, share - 0.4),
   'jump': lambda share: 1.0 if share < 0.55 else 0.75,
 }
 

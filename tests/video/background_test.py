@@ -89,6 +89,15 @@ def test_somebody_who_is_there_from_the_start_is_found(masks, tmp_path):
   assert overlap(path, truth) > LEAST_OVERLAP
 
 
+def test_light_may_change_after_the_background_was_learned(
+  masks, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(background, 'SECONDS', 1)
+  frames = filmed.scene(masks['one'], light='late dusk')
+  path = filmed.write(tmp_path / 'a.mp4', frames)
+  assert overlap(path, masks['one']) > LEAST_OVERLAP
+
+
 def test_a_picture_that_changes_all_over_shows_nobody(tmp_path):
   empty = np.zeros((40, 120, 160), bool)
   dark = [np.full((120, 160, 3), 60, np.uint8)] * 20
