@@ -11,7 +11,7 @@ from selfgait_jax.video.reading import Video
 
 SECONDS, FRAMES = 30, 75  # the background is first learned from so many
 _MEMORY = 2000  # frames: how slowly what stands still becomes background
-_SEEN = 0.7  # of the time, for which the background is seen everywhere
+_SEEN = 0.65  # of the time, for which the background is seen everywhere
 _LEAST_VARIANCE = 15  # of a pixel's grey levels, squared
 _CHANGED = 0.5  # of the picture: more than a person; the light has changed
 _FAST = 0.1  # learning rate when the light has changed

@@ -10,8 +10,10 @@ SMALLEST_HEIGHT = 48  # pixels of a person
 NARROWEST, WIDEST = 0.18, 1.0  # width over height of a person
 MOST = 100  # pieces of a frame, the largest ones
 _SMALLEST_PIECE = 25  # pixels
-_GAP = 40  # pieces nearer than this part of the picture's height may be joined
+_GAP = 40  # crumbs nearer than this part of the picture's height are joined
+_BELOW = 0.1  # of the heights: the gap below a piece with another one under it
 _CRUMB = 0.15  # of the pixels of a neighbour: joined wherever it lies
+_HOLE = 0.04  # of the pixels of a person; a smaller hole is filled
 _STACKED = 0.3  # of the lower height: rows that stacked pieces share at most
 
 
@@ -46,7 +48,7 @@ def find(mask: np.ndarray) -> list[Blob]:
   """The blobs of at least `SMALLEST_HEIGHT` in uint8 [H, W] of 0 and 255.
 
   Pieces are joined that lie above each other, as a head and a body do, and
-  crumbs to the piece beside them.
+  crumbs to the nearest larger piece. Small holes are filled.
   """
   count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
   sizes = stats[:, cv2.CC_STAT_AREA]
@@ -69,24 +71,39 @@ def find(mask: np.ndarray) -> list[Blob]:
     lookup = np.zeros(count, np.uint8)
     lookup[order[members]] = 255
     cut = box[1] == 0 or box[3] == mask.shape[1]
-    pixels = int(sizes[order[members]].sum())
-    blobs.append(Blob(box, lookup[part], pixels, bool(cut)))
+    whole = _fill(lookup[part], int(sizes[order[members]].sum()))
+    blobs.append(Blob(box, whole, cv2.countNonZero(whole), bool(cut)))
   return blobs
 
 
+def _fill(mask, pixels):
+  """Fills holes that are small beside the pixels of a person."""
+  outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+  holes = [
+    outline
+    for outline, (*_, parent) in zip(outlines, tree[0], strict=True)
+    if parent >= 0 and cv2.contourArea(outline) < _HOLE * pixels
+  ]
+  return cv2.drawContours(mask, holes, -1, 255, cv2.FILLED)
+
+
 def _belong(boxes, sizes, gap):
-  """bool [N, N]: pieces that belong to the same person."""
+  """bool [N, N]: pieces that belong to the same person; the largest is first."""
   rows = _shared(boxes[:, 0], boxes[:, 2])
   columns = _shared(boxes[:, 1], boxes[:, 3])
   heights, widths = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-  near = (rows > -gap) & (columns > -gap)
-  stacked = (rows < _STACKED * np.minimum.outer(heights, heights)) & (
-    columns > np.minimum.outer(widths, widths) / 2
+  stacked = (
+    (rows < _STACKED * np.minimum.outer(heights, heights))
+    & (rows > -np.maximum(gap, _BELOW * np.add.outer(heights, heights)))
+    & (columns > np.minimum.outer(widths, widths) / 2)
   )
-  crumb = np.minimum.outer(sizes, sizes) < _CRUMB * np.maximum.outer(
-    sizes, sizes
-  )
-  return near & (stacked | crumb)
+  # A crumb goes to the nearest of the larger pieces, so that one which lies
+  # between two people does not join them.
+  away = np.maximum(-np.minimum(rows, columns), 0)
+  crumb = (away < gap) & (sizes[:, None] < _CRUMB * sizes)
+  nearest = np.where(crumb, away, np.inf).argmin(1)
+  crumb &= nearest[:, None] == np.arange(len(sizes))
+  return stacked | crumb
 
 
 def _shared(start, end):

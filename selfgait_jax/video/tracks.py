@@ -124,7 +124,7 @@ class Tracker:
       for other in free:
         part = blobs[other]
         covered = inside[place, other] > _COVERED * _size(part.box)
-        if covered and part.is_person and part.height > blob.height / 2:
+        if covered and part.is_person and _side_by_side(part.box, blob.box):
           track.end = PARTED
 
   def _end_changed(self, blobs, chosen):
@@ -159,6 +159,15 @@ def _shared(one, other):
   height = min(one[2], other[2]) - max(one[0], other[0])
   width = min(one[3], other[3]) - max(one[1], other[1])
   return max(height, 0) * max(width, 0)
+
+
+def _side_by_side(one, other):
+  """Whether boxes share most rows and few columns, as two people do."""
+  share = lambda start, end: (
+    (min(one[end], other[end]) - max(one[start], other[start]))
+    / min(one[end] - one[start], other[end] - other[start])
+  )
+  return share(0, 2) > _COVERED > share(1, 3)
 
 
 def _size(box):

@@ -45,6 +45,14 @@ def test_people_side_by_side_stay_apart():
   assert boxes_of(mask_of(*boxes)) == sorted(boxes)
 
 
+def test_a_crumb_between_two_people_goes_to_one_of_them():
+  boxes = [(100, 200, 300, 260), (95, 270, 290, 330)]
+  crumb = (190, 263, 200, 269)
+  assert boxes_of(mask_of(*boxes, crumb)) == [
+    (95, 263, 290, 330), (100, 200, 300, 260),
+  ]  # fmt: skip
+
+
 def test_a_box_does_not_show_the_person_beside():
   """The box of one reaches over the other, the masks do not."""
   mask = mask_of(
@@ -54,6 +62,20 @@ def test_a_box_does_not_show_the_person_beside():
   assert one.mask.shape == (200, 120)
   assert (one.mask > 0).sum() == one.pixels == 200 * 40 + 20 * 80
   assert (other.mask > 0).sum() == other.pixels == 170 * 40
+
+
+def test_small_holes_are_filled_and_large_ones_are_not():
+  mask = mask_of((100, 200, 300, 260))
+  mask[150:160, 220:230] = 0  # in a coat
+  mask[200:280, 210:250] = 0  # between legs
+  (blob,) = people.find(mask)
+  assert blob.pixels == (blob.mask > 0).sum() == 200 * 60 - 80 * 40
+
+
+def test_two_far_above_each_other_stay_apart():
+  """Somebody farther from the camera stands higher in the picture."""
+  boxes = [(10, 200, 110, 240), (150, 200, 340, 260)]
+  assert boxes_of(mask_of(*boxes)) == sorted(boxes)
 
 
 def test_noise_and_small_things_are_nobody():

@@ -99,6 +99,16 @@ def test_a_pillar_before_a_person_does_not_part_it():
   assert tracks.PARTED not in [track.end for _, track in ended]
 
 
+def test_a_body_in_an_upper_and_a_lower_part_is_not_two_people():
+  frames = [blobs_at(100 + 6 * n) for n in range(20)]
+  mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+  mask[100:170, 220:280] = mask[215:300, 220:280] = 255
+  frames.append(people.find(mask))
+  assert len(frames[-1]) == 2
+  _, ended = run(frames)
+  assert [track.end for _, track in ended] == [tracks.CHANGED]
+
+
 def test_a_jump_of_size_ends_a_track():
   frames = [blobs_at(100 + 6 * n) for n in range(20)]
   frames += [blobs_at(90 + 6 * n, width=110) for n in range(20, 30)]
