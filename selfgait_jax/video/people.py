@@ -88,7 +88,7 @@ def _fill(mask, pixels):
 
 
 def _belong(boxes, sizes, gap):
-  """bool [N, N]: pieces that belong to the same person; the largest is first."""
+  """bool [N, N]: pieces of the same person. The largest piece comes first."""
   rows = _shared(boxes[:, 0], boxes[:, 2])
   columns = _shared(boxes[:, 1], boxes[:, 3])
   heights, widths = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
