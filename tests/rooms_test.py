@@ -17,7 +17,7 @@ FLOORS = (
   {'run', 'protocols', 'losses', 'pieces'},
   {'data'},
   {'discover', 'embedder', 'clips'},
-  {'train', 'gallery'},
+  {'train', 'gallery', 'video'},
   {'settings', 'evaluate'},
   {'convert', 'study', 'export'},
   {'main', 'configs', 'cli'},

@@ -1,6 +1,7 @@
 """The case `use` of `benchmark.py`: the command `selfgait` and a gallery."""
 
 import argparse
+import itertools
 import os
 import pathlib
 import statistics
@@ -15,13 +16,14 @@ import numpy as np
 
 import selfgait_jax
 from benchmarks import common
-from selfgait_jax.data.walkers import walkers
+from selfgait_jax.data.walkers import film, walkers
 from selfgait_jax.gallery import rows, store
 
 PROGRAM = (
   'import sys; from selfgait_jax.cli import command; sys.exit(command.main())'
 )
 LONG = 10_000  # frames of the long clip
+VIDEO = 1500  # frames of the video, a minute
 SHORTEST, LONGEST = 20, 60  # frames of the other clips
 
 
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> Iterator[dict]:
   """
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    for case in (_commands, _long_clip, _embedding, _gallery):
+    for case in (_commands, _video, _long_clip, _embedding, _gallery):
       for line in case(options, folder):
         device = jax.devices()[0].device_kind
         yield (
@@ -67,6 +69,21 @@ def _commands(options, folder):
   yield _line('first embedding', times(*embed, '--no-cache'))
   _run(folder, *embed)
   yield _line('first embedding, programs kept', times(*embed))
+
+
+def _video(options, folder):
+  """A walker crosses before a still camera, ten times."""
+  crossing = film.frames('walker', 'nm-01', 0)
+  frames = itertools.islice(itertools.cycle(crossing), VIDEO)
+  path = folder / 'crossing.mp4'
+  film.write(path, frames)
+  seconds = []
+  for number in range(options.repeats):
+    out = f'--out=silhouettes {number}'
+    seconds.append(_run(folder, 'silhouettes', path.name, out)[0])
+  line = _line('video of 640 x 360', seconds)
+  rate = VIDEO / line['seconds']
+  yield line | {'frames': VIDEO, 'frames_per_second': round(rate, 1)}
 
 
 def _long_clip(options, folder):

@@ -14,6 +14,7 @@ from selfgait_jax import __version__, errors
 
 SUBCOMMANDS = {
   'walkers': 'render synthetic walkers, to try the other commands with',
+  'silhouettes': 'find people in a video and write their silhouettes',
   'inspect': 'judge clips: a table and a contact sheet',
   'embed': 'write the embeddings of clips to a file',
   'enrol': 'put a person into a gallery',
