@@ -37,6 +37,8 @@ def of_parts(
   power = 2 if metric == 'flattened' else 1
   for i, group in enumerate(groups):
     rows, columns = sample.groups[group]
+    if not len(rows):
+      continue
     parts = [
       retrieval.pairwise_distance(
         embeddings[rows, part : part + 1],
@@ -104,6 +106,8 @@ def of_bands(
   blanked = blanked.reshape(BANDS + 1, len(probes), *blanked.shape[1:])
   found = np.full((BANDS + 1, len(sample.groups)), np.nan)
   for i, (group, (rows, columns)) in enumerate(sample.groups.items()):
+    if not len(rows):
+      continue
     places = np.searchsorted(probes, rows)
     for band in range(BANDS + 1):
       distance = retrieval.pairwise_distance(

@@ -65,13 +65,14 @@ def compute(
       'reliability': matching.reliability(drawn, pairs, seed),
       'map': embedding_map.draw(embeddings, test, seed),
     }
-  sections['bands'] = {'edges': edges} | contributions.of_bands(
-    few, embeddings, blanked, metric
-  )
-  sections['parts'] = {'bins': _bins(config, embeddings)}
-  sections['parts'] |= contributions.of_parts(
-    drawn.fewer(contributions.PROBES, seed), embeddings, metric
-  )
+  sections['bands'] = {'edges': edges, 'probes': np.array(few.size[0])}
+  sections['bands'] |= contributions.of_bands(few, embeddings, blanked, metric)
+  few = drawn.fewer(contributions.PROBES, seed)
+  sections['parts'] = {
+    'bins': _bins(config, embeddings),
+    'probes': np.array(few.size[0]),
+  }
+  sections['parts'] |= contributions.of_parts(few, embeddings, metric)
   confused = matching.confusions(drawn, pairs, CONFUSIONS)
   found = {
     'groups': np.array(list(drawn.groups)),
@@ -108,12 +109,14 @@ def _people(config, test, confused):
     )
   if _are_real(config) and not config.eval.show_people:
     return found
+  margin = (test.frames.shape[2] - config.model.crop_width) // 2
+  cut = lambda frames: frames[:, :, margin : frames.shape[2] - margin]
   if confused:
     frames = config.eval.max_frames
     found['confusions/frames'] = np.array(
       [
         [
-          strips.with_energy_image(test, row, frames)
+          cut(strips.with_energy_image(test, row, frames))
           for row in (c.probe, c.wrong, c.mate)
         ]
         for c in confused
@@ -122,7 +125,7 @@ def _people(config, test, confused):
   rows = strips.choose(test, config.seed)
   found['clips/names'] = np.array([name(row) for row in rows])
   found['clips/frames'] = np.array(
-    [strips.frames(test, row, strips.FRAMES) for row in rows]
+    [cut(strips.frames(test, row, strips.FRAMES)) for row in rows]
   )
   return found
 

@@ -81,7 +81,7 @@ class Sample:
     return float(100 * hits.mean()) if len(hits) else np.nan
 
   def fewer(self, probes: int, seed: int) -> 'Sample':
-    """The same gallery with at most this many probes in all."""
+    """The same gallery with at most this many probes, in a group maybe none."""
     return dataclasses.replace(
       self, groups=_fewer_probes(self.groups, probes, seed)
     )
@@ -107,6 +107,7 @@ def draw(
   groups = roles.roles(rules, subjects, conditions, views, **lists)
   groups = _fewer_people(groups, subjects, seed)
   groups = _fewer_probes(groups, PROBES, seed)
+  groups = {group: of for group, of in groups.items() if len(of[0])}
   return Sample(groups, subjects, views, rules)
 
 
@@ -132,11 +133,10 @@ def _fewer_probes(groups, count, seed):
   """Leaves probes out at random, of all groups alike."""
   probes = _together([rows for rows, _ in groups.values()])
   drawn = np.random.default_rng(seed).permutation(probes)[:count]
-  found = {
+  return {
     group: (rows[np.isin(rows, drawn)], columns)
     for group, (rows, columns) in groups.items()
   }
-  return {group: of for group, of in found.items() if len(of[0])}
 
 
 def _together(rows):
