@@ -12,6 +12,7 @@ import argparse
 import pathlib
 
 from selfgait_jax import errors
+from selfgait_jax.machine import files
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,8 @@ def run(options: argparse.Namespace) -> None:
       f'expected the work folder of a run, found no folder '
       f'{errors.printable(workdir)}; give the --workdir of a run'
     )
+  text = page.render(workdir, options.show_people)
   out = pathlib.Path(options.out) if options.out else workdir / page.FILE
-  page.write(workdir, out, options.show_people)
+  with files.output(out) as partial:
+    partial.write_text(text, encoding='utf-8')
   print(f'wrote {errors.printable(out)}')

@@ -9,7 +9,8 @@ import numpy as np
 from selfgait_jax import errors
 
 WIDTH = 340  # of a panel; about as wide as it stands on the page
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 20, 36
+_MARGINS = 40, 12, 20, 36  # left, right, top and bottom, for the labels
+_BARE = 4, 4, 4, 4
 _MOST = 300  # points of a line
 
 
@@ -20,12 +21,12 @@ class Axes:
     self,
     x: tuple[float, float],
     y: tuple[float, float],
-    x_label: str,
-    y_label: str,
+    x_label: str = '',
+    y_label: str = '',
     height: int = 230,
     x_ticks: Sequence[tuple[float, str]] | None = None,
-    y_ticks: Sequence[float] | None = None,
     logarithmic: bool = False,
+    bare: bool = False,
   ):
     """Takes the ends of both axes and what they are called.
 
@@ -36,14 +37,19 @@ class Axes:
       y_label: above the axis.
       height: in CSS pixels, with the labels.
       x_ticks: (value, label); None to choose round numbers.
-      y_ticks: values; likewise.
       logarithmic: whether the horizontal axis is.
+      bare: draw a box without numbers.
     """
     self._log = logarithmic
     self._x, self._y = _apart(*map(self._scaled, x)), _apart(*y)
+    self._left, right, self._top, bottom = _BARE if bare else _MARGINS
+    self._right, self._base = WIDTH - right, height - bottom
     self._height = height
     self._parts: list[str] = []
-    self._frame(x_label, y_label, x_ticks, y_ticks)
+    if bare:
+      self._box()
+    else:
+      self._frame(x_label, y_label, x_ticks)
 
   def line(self, points: np.ndarray, css: str) -> None:
     """A line through [n, 2], thinned; it has gaps at NaN."""
@@ -86,32 +92,39 @@ class Axes:
     """A dashed line at x, with a label at its top."""
     at = self._at(x)
     self._parts.append(
-      f'<path class="mark {css}" d="M{at:.1f} {_TOP}V{self._base}"/>'
+      f'<path class="mark {css}" d="M{at:.1f} {self._top}V{self._base}"/>'
     )
     side, shift = ('end', -4) if at > WIDTH / 2 else ('', 4)
-    self._parts.append(label_at(at + shift, _TOP + 10, label, f'ink {side}'))
+    self._parts.append(
+      label_at(at + shift, self._top + 10, label, f'ink {side}')
+    )
 
   def diagonal(self) -> None:
     """A dashed line from the lower left to the upper right corner."""
     self._parts.append(
-      f'<path class="mark" d="M{_LEFT} {self._base}L{WIDTH - _RIGHT} {_TOP}"/>'
+      f'<path class="mark" d="M{self._left} {self._base}'
+      f'L{self._right} {self._top}"/>'
     )
 
   def svg(self, title: str) -> str:
     """The finished picture; the title is for those who cannot see it."""
     return svg(WIDTH, self._height, title, self._parts)
 
-  @property
-  def _base(self):
-    return self._height - _BOTTOM
+  def _box(self):
+    self._parts.append(
+      f'<path class="grid" d="M{self._left} {self._top}H{self._right}'
+      f'V{self._base}H{self._left}Z"/>'
+    )
 
-  def _frame(self, x_label, y_label, x_ticks, y_ticks):
-    for value in ticks(*self._y) if y_ticks is None else y_ticks:
+  def _frame(self, x_label, y_label, x_ticks):
+    for value in ticks(*self._y):
       up = self._up(value)
       self._parts.append(
-        f'<path class="grid" d="M{_LEFT} {up:.1f}H{WIDTH - _RIGHT}"/>'
+        f'<path class="grid" d="M{self._left} {up:.1f}H{self._right}"/>'
       )
-      self._parts.append(label_at(_LEFT - 5, up + 3.5, number(value), 'end'))
+      self._parts.append(
+        label_at(self._left - 5, up + 3.5, number(value), 'end')
+      )
     if x_ticks is None:
       values = ticks(*self._x)
       if self._log:
@@ -123,11 +136,9 @@ class Axes:
       self._parts.append(f'<path class="axis" d="M{at:.1f} {self._base}v4"/>')
       self._parts.append(label_at(at, self._base + 15, words, 'mid'))
     self._parts.append(
-      f'<path class="axis" d="M{_LEFT} {self._base}H{WIDTH - _RIGHT}"/>'
+      f'<path class="axis" d="M{self._left} {self._base}H{self._right}"/>'
     )
-    if not x_label:
-      return
-    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    middle = (self._left + self._right) / 2
     self._parts.append(label_at(middle, self._height - 5, x_label, 'mid'))
     self._parts.append(label_at(2, 11, y_label))
 
@@ -142,11 +153,11 @@ class Axes:
   def _at(self, x):
     low, high = self._x
     share = (self._scaled(x) - low) / (high - low)
-    return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
+    return self._left + share * (self._right - self._left)
 
   def _up(self, y):
     low, high = self._y
-    return self._base - (y - low) / (high - low) * (self._base - _TOP)
+    return self._base - (y - low) / (high - low) * (self._base - self._top)
 
 
 def svg(width: float, height: float, title: str, parts: Iterable[str]) -> str:
@@ -178,7 +189,9 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def number(value: float) -> str:
-  """A few digits, such as 0.25, 1200 or 2e-05."""
+  """A few digits, such as 0.25, 1200 or 2e-5."""
+  if 0 < abs(value) < 0.001:
+    return f'{value:.0e}'.replace('e-0', 'e-')
   return f'{value:.3g}' if abs(value) < 1000 else f'{value:.6g}'
 
 

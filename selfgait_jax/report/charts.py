@@ -113,7 +113,8 @@ def body(
   """A body from head to feet, cut into strips, a level a column.
 
   Args:
-    levels: values of each column, from head to feet; the largest is brightest.
+    levels: percent or points of each column, from head to feet; the largest is
+      brightest, or 1 if that is larger.
     names: of the columns.
     title: for those who cannot see it.
     words: what stands in a strip, of its value.
@@ -121,7 +122,7 @@ def body(
   height, top = 300, 20
   side = (axes.WIDTH - 2) / max(len(levels), 1)
   values = np.concatenate([np.array(level, float) for level in levels])
-  most = max(np.nanmax(values, initial=0), 1e-9)
+  most = max(np.nanmax(values, initial=0), 1.0)
   parts = []
   for column, (level, name) in enumerate(zip(levels, names, strict=True)):
     x, tall = 1 + column * side, height / len(level)

@@ -54,7 +54,7 @@ def _parts(pictures):
   if sum(levels) != len(without) or min(levels, default=0) < 1:
     levels = [len(without)]
   cuts = np.cumsum(levels)[:-1]
-  names = [f'of {n}' if n > 1 else 'whole' for n in levels]
+  names = [f'{n} strips' if n > 1 else 'whole' for n in levels]
   fall = everything.mean() - without.mean(axis=1)
   figures = (
     blocks.figure(title, charts.body(np.split(of, cuts), names, title, words))

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from absl import logging
+
 from selfgait_jax import errors
 from selfgait_jax.machine import files
 from selfgait_jax.report import (
@@ -25,27 +27,25 @@ FILE = 'report.html'
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def write(
-  workdir: pathlib.Path, out: pathlib.Path, show_people: bool = False
-) -> None:
-  """Writes the page of a work folder, without the sections that lack data.
+def write(workdir: pathlib.Path, show_people: bool = False) -> None:
+  """Writes WORKDIR/report.html, of which `render` says more."""
+  files.write_text(workdir / FILE, render(workdir, show_people))
+  logging.info('report: %s', workdir / FILE)
+
+
+def render(workdir: pathlib.Path, show_people: bool = False) -> str:
+  """The page of a work folder, without the sections that lack data.
 
   Args:
     workdir: of a run, finished or not.
-    out: the file, which is overwritten.
     show_people: show frames of real people, if the evaluation kept them
       (`config.eval.show_people`). Synthetic walkers are always shown.
 
   Raises:
-    UserError: there is nothing to show, the frames to be shown were not kept,
-      or the file cannot be written.
+    UserError: there is nothing to show, or the frames to be shown were not
+      kept.
   """
-  text = _page(work_folder.read(workdir), show_people)
-  with files.output(out) as partial:
-    partial.write_text(text, encoding='utf-8')
-
-
-def _page(found, show_people):
+  found = work_folder.read(workdir)
   results, pictures = found.results, found.pictures
   show = _may_show(pictures, show_people)
   titles = rows.groups(results)

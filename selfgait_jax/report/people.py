@@ -48,7 +48,7 @@ def _coloured(points, title, labels):
   panel = axes.Axes(
     (points[:, 0].min(), points[:, 0].max()),
     (points[:, 1].min(), points[:, 1].max()),
-    '', '', height=280, x_ticks=[], y_ticks=[],
+    height=260, bare=True,
   )  # fmt: skip
   legend = []
   for i, value in enumerate(shown):

@@ -15,7 +15,7 @@ COLOURS = (
   ('#222222', '#f2f2f2'),
 )
 _DASHES = 3  # ways to draw a line before colours repeat for good
-_WIDTHS = (340, 480, 640, 800, 1000)  # of tables, in CSS pixels
+_WIDTHS = range(320, 1121, 80)  # of tables, in CSS pixels
 
 
 def series(i: int) -> str:
@@ -27,14 +27,12 @@ def series(i: int) -> str:
 def shade(i: int, count: int) -> str:
   """A colour of a scale of `count`, from blue over red to yellow."""
   hue = 250 + 165 * i / max(count - 1, 1)
-  return f'hsl({hue % 360:.0f} 70% 52%)'
+  return f'hsl({hue % 360:.0f} 70% 58%)'
 
 
 def hint(width: int) -> str:
   """The class of a table that scrolls on screens of less than this width."""
-  if width < _WIDTHS[0]:
-    return ''
-  return f'w{max(w for w in _WIDTHS if w <= width)}'
+  return f'w{min((w for w in _WIDTHS if w >= width), default=_WIDTHS[-1])}'
 
 
 def _variables(mode):
@@ -42,9 +40,9 @@ def _variables(mode):
 
 
 _CLASSES = ''.join(f'.c{i}{{--c:var(--c{i})}}' for i in range(len(COLOURS)))
-# A table is a little narrower than the screen.
+# A table is narrower than the screen by the margins.
 _HINTS = ''.join(
-  f'@media(max-width:{width + 40}px){{.w{width}::before{{display:block}}}}'
+  f'@media(max-width:{width + 32}px){{.w{width}::before{{display:block}}}}'
   for width in _WIDTHS
 )
 _LIGHT = (
@@ -57,7 +55,7 @@ _DARK = (
 )
 CSS = (
   f':root{{color-scheme:light dark;{_LIGHT}}}'
-  f'@media(prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_CLASSES}{_HINTS}'
+  f'@media(prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_CLASSES}'
   """
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink);
@@ -139,5 +137,5 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr);
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 pre { font-size: .78rem; background: var(--box); padding: .8rem;
   overflow: auto; }
-"""
+""" + _HINTS
 )
