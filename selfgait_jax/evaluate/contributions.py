@@ -74,7 +74,9 @@ def occluded(
     the first band blanked, and so on; the edges of the bands, rows [BANDS + 1].
   """
   frames = min(max_frames, CLIP_FRAMES)
-  few = sample.fewer(max(1, FRAMES // (frames * (BANDS + 1))), seed)
+  # No more than the test side itself, so that small runs stay quick.
+  most = min(FRAMES, int(np.minimum(test.lengths, max_frames).sum()))
+  few = sample.fewer(max(1, most // (frames * (BANDS + 1))), seed)
   height = test.frames.shape[1]
   edges = np.linspace(0, height, BANDS + 1).round().astype(int)
   records = []

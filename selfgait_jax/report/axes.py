@@ -9,9 +9,10 @@ import numpy as np
 from selfgait_jax import errors
 
 WIDTH = 340  # of a panel; about as wide as it stands on the page
-_MARGINS = 40, 12, 20, 36  # left, right, top and bottom, for the labels
+_MARGINS = 44, 12, 20, 36  # left, right, top and bottom, for the labels
 _BARE = 4, 4, 4, 4
 _MOST = 300  # points of a line
+_TICKS = 6  # of an axis, at most about
 
 
 class Axes:
@@ -117,20 +118,14 @@ class Axes:
     )
 
   def _frame(self, x_label, y_label, x_ticks):
-    for value in ticks(*self._y):
+    for value, words in ticks(*self._y):
       up = self._up(value)
       self._parts.append(
         f'<path class="grid" d="M{self._left} {up:.1f}H{self._right}"/>'
       )
-      self._parts.append(
-        label_at(self._left - 5, up + 3.5, number(value), 'end')
-      )
+      self._parts.append(label_at(self._left - 5, up + 3.5, words, 'end'))
     if x_ticks is None:
-      values = ticks(*self._x)
-      if self._log:
-        values = range(math.ceil(self._x[0]), math.floor(self._x[1]) + 1)
-      original = (lambda v: 10.0**v) if self._log else (lambda v: v)
-      x_ticks = [(original(v), number(original(v))) for v in values]
+      x_ticks = self._powers() if self._log else ticks(*self._x)
     for value, words in x_ticks:
       at = self._at(value)
       self._parts.append(f'<path class="axis" d="M{at:.1f} {self._base}v4"/>')
@@ -141,6 +136,11 @@ class Axes:
     middle = (self._left + self._right) / 2
     self._parts.append(label_at(middle, self._height - 5, x_label, 'mid'))
     self._parts.append(label_at(2, 11, y_label))
+
+  def _powers(self):
+    first, last = math.ceil(self._x[0]), math.floor(self._x[1])
+    powers = (10.0**n for n in range(first, last + 1))
+    return [(power, f'{power:g}') for power in powers]
 
   def _path(self, pieces, css, colour=''):
     if pieces:
@@ -179,26 +179,33 @@ def tooltip(words: str) -> str:
   return f'<title>{_text(words)}</title>'
 
 
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-  """Round numbers from `low` to `high`, at most about `most`."""
-  step = (high - low) / most
+def ticks(
+  low: float, high: float, whole: bool = False
+) -> list[tuple[float, str]]:
+  """About six round numbers from `low` to `high`, each with its digits.
+
+  Args:
+    low: the end of an axis.
+    high: the other end, which is larger.
+    whole: leave out fractions.
+  """
+  step = (high - low) / _TICKS
   power = 10.0 ** math.floor(math.log10(step))
   step = next(power * m for m in (1, 2, 5, 10) if power * m >= step * 0.999)
+  step = max(step, 1.0) if whole else step
   first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-  return [n * step for n in range(first, last + 1)]
-
-
-def number(value: float) -> str:
-  """A few digits, such as 0.25, 1200 or 2e-5."""
-  if 0 < abs(value) < 0.001:
-    return f'{value:.0e}'.replace('e-0', 'e-')
-  return f'{value:.3g}' if abs(value) < 1000 else f'{value:.6g}'
+  digits = max(0, -math.floor(math.log10(step) + 1e-9))
+  brief = digits > 4 or max(abs(low), abs(high)) >= 1e5
+  form = '.3g' if brief else f'.{digits}f'
+  return [(n * step, f'{n * step:{form}}') for n in range(first, last + 1)]
 
 
 def _apart(low, high):
   """The ends of an axis, which must differ."""
-  gap = max(abs(low), abs(high), 1e-9) * 1e-3
-  return (low, high) if high - low > gap * 1e-3 else (low - gap, high + gap)
+  if high - low > 1e-6 * max(abs(low), abs(high)):
+    return low, high
+  gap = 0.05 * max(abs(low), abs(high)) or 1.0
+  return low - gap, high + gap
 
 
 def _thinned(points):

@@ -55,7 +55,7 @@ def _differences(results, groups):
     last = max(line[:, 0].max() for line in lines if line is not None)
     panel = axes.Axes(
       (0, last), (0, 100), 'degrees between probe and gallery', 'rank-1 (%)',
-      x_ticks=[(d, f'{d:g}°') for d in axes.ticks(0, last)],
+      x_ticks=[(d, f'{words}°') for d, words in axes.ticks(0, last)],
     )  # fmt: skip
     for key, line in zip(known, lines, strict=True):
       if line is not None:

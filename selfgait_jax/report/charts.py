@@ -24,13 +24,11 @@ class Bar(NamedTuple):
     name: of the row.
     value: from 0 to 100, or None.
     css: 'bar c0', 'floor' or 'published'.
-    spread: of the value, drawn as a line; None for none.
   """
 
   name: str
   value: float | None
   css: str
-  spread: float | None = None
 
 
 def bars(rows: Sequence[Bar], title: str) -> str:
@@ -52,12 +50,6 @@ def bars(rows: Sequence[Bar], title: str) -> str:
       'height="11"/>'
     )
     words = f'{bar.value:.1f}'
-    if bar.spread is not None:
-      words += f' ± {bar.spread:.1f}'
-      ends = [(bar.value + s * bar.spread) * room / 100 for s in (-1, 1)]
-      parts.append(
-        f'<path class="axis" d="M{ends[0]:.1f} {top + 5.5}H{ends[1]:.1f}"/>'
-      )
     parts.append(axes.label_at(width + 5, top + 9.5, words, 'ink'))
   return axes.svg(axes.WIDTH, step * len(rows) + 4, title, parts)
 

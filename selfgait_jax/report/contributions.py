@@ -59,8 +59,8 @@ def _parts(pictures):
   figures = (
     blocks.figure(title, charts.body(np.split(of, cuts), names, title, words))
     for title, of, words in (
-      ('Change of rank-1 without this part (points)', fall, _fall),
-      ('Rank-1 with this part alone (%)', alone.mean(axis=1), '{:.0f}'.format),
+      ('Change without it (points)', fall, _fall),
+      ('Rank-1 with it alone (%)', alone.mean(axis=1), '{:.0f}'.format),
     )
   )
   return blocks.heading(

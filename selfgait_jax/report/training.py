@@ -92,7 +92,10 @@ def _repeats(name, points):
 def _panel(drawn, stages, name):
   everything = np.concatenate(list(drawn.values()))
   low, high = everything.min(axis=0), everything.max(axis=0)
-  panel = axes.Axes((low[0], high[0]), (low[1], high[1]), 'step', '')
+  panel = axes.Axes(
+    (low[0], high[0]), (low[1], high[1]), 'step',
+    x_ticks=axes.ticks(low[0], max(high[0], low[0] + 1), whole=True),
+  )  # fmt: skip
   for stage, points in drawn.items():
     css = style.series(stages.index(stage))
     smooth = _smoothed(points)
