@@ -145,7 +145,7 @@ def _results(raw):
     and type(cell['labelled']) is int
   ]
   found['discovery'] = {
-    stage: [_numbers(of) for of in _dictionaries(rounds) if 'step' in of]
+    stage: [n for n in map(_numbers, _dictionaries(rounds)) if 'step' in n]
     for stage, rounds in _typed(raw.get('discovery'), dict).items()
   }
   return found
