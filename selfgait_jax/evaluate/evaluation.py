@@ -98,9 +98,12 @@ def evaluate(
     again = lambda clips, frames: embed(
       variables, label_free, clips, frames, sample, 'with bands blanked'
     )
+    begun = time.monotonic()
     drawn = pictures.compute(config, test, title, found, again)
     if processes.is_first():
       picture_data.write(workdir, drawn)
+      seconds = time.monotonic() - begun
+      logging.info('pictures for the report in %.1f s', seconds)
   return results
 
 

@@ -48,6 +48,7 @@ class Axes:
     self._height = height
     self._parts: list[str] = []
     if bare:
+      self._x, self._y = _wider(*self._x), _wider(*self._y)
       self._box()
     else:
       self._frame(x_label, y_label, x_ticks)
@@ -205,6 +206,11 @@ def _apart(low, high):
   if high - low > 1e-6 * max(abs(low), abs(high)):
     return low, high
   gap = 0.05 * max(abs(low), abs(high)) or 1.0
+  return low - gap, high + gap
+
+
+def _wider(low, high):
+  gap = 0.03 * (high - low)
   return low - gap, high + gap
 
 

@@ -93,7 +93,8 @@ def _study(cells):
     for arm in best
   )
   walks = _walks(group, {group: group.upper()})
+  people = f'With {labelled} labelled people' if labelled else 'Without labels'
   return (
-    f'<p class="headline">With {labelled} labelled people, the right person '
-    f'is found for this share of {walks}: {said}.</p>'
+    f'<p class="headline">{people}, the right person is found for this share '
+    f'of {walks}: {said}.</p>'
   )

@@ -50,8 +50,8 @@ def render(workdir: pathlib.Path, show_people: bool = False) -> str:
   show = _may_show(pictures, show_people)
   titles = rows.groups(results)
   sections = [
-    scores.section(results),
     labels.study(results, titles),
+    scores.section(results),
     by_view.section(results),
     matching.section(results, pictures),
     people.embedding_map(pictures),

@@ -51,7 +51,7 @@ def read(workdir: pathlib.Path) -> Found:
   curves = {stage: _curves(workdir, stage, notes) for stage in identity.STAGES}
   curves = {stage: found for stage, found in curves.items() if found}
   if not raw and not curves:
-    said = f' ({notes[0]})' if notes else ''
+    said = f' ({notes[0].rstrip(".")})' if notes else ''
     raise errors.UserError(
       f'expected results.json or the log of a stage in '
       f'{errors.printable(workdir)}, found neither{said}; give the --workdir '
@@ -114,8 +114,14 @@ def _pictures(workdir, results, notes):
       'the stage `evaluate` again.'
     )
     return {}
-  groups = 'groups' in found and 'titles' in found
-  return found if groups else {}
+  if 'groups' in found and 'titles' in found:
+    return found
+  if results['metrics'] and not results['study']:
+    notes.append(
+      f'There is no {picture_data.FILE} that can be read: run the stage '
+      '`evaluate` again to see distances, a map, confusions and clips.'
+    )
+  return {}
 
 
 def _results(raw):
