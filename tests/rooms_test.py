@@ -19,6 +19,7 @@ FLOORS = (
   {'discover', 'embedder', 'clips'},
   {'train', 'gallery', 'video'},
   {'settings', 'evaluate'},
+  {'report'},
   {'convert', 'study', 'export'},
   {'main', 'configs', 'cli'},
 )

@@ -24,6 +24,7 @@ SUBCOMMANDS = {
   'forget': 'remove a person from a gallery',
   'calibrate': 'find a threshold and probabilities for a gallery',
   'evaluate': 'count how well a gallery finds known people',
+  'report': 'write the report of a run again',
   'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 
