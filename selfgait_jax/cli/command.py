@@ -23,6 +23,7 @@ SUBCOMMANDS = {
   'forget': 'remove a person from a gallery',
   'calibrate': 'find a threshold and probabilities for a gallery',
   'evaluate': 'count how well a gallery finds known people',
+  'serve': 'show a gallery as a page in the browser',
   'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 
