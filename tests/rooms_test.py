@@ -19,7 +19,7 @@ FLOORS = (
   {'discover', 'embedder', 'clips'},
   {'train', 'gallery'},
   {'settings', 'evaluate'},
-  {'convert', 'study', 'export'},
+  {'convert', 'study', 'export', 'serve'},
   {'main', 'configs', 'cli'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}

@@ -28,12 +28,15 @@ _FILES: dict[str, Any] = {  # of a body, which is read as it comes
     },
   }
 }
-_TABLE: dict[int | str, dict[str, Any]] = {
-  200: {'content': {'text/csv': {'schema': {'type': 'string'}}}}
-}
-_PICTURE: dict[int | str, dict[str, Any]] = {
-  200: {'content': {'image/png': {'schema': {'type': 'string'}}}}
-}
+
+
+def _answers_with(kind) -> dict[str, Any]:
+  """Of a route that answers with a file."""
+  content = {kind: {'schema': {'type': 'string'}}}
+  return {'response_class': Response, 'responses': {200: {'content': content}}}
+
+
+_TABLE, _PICTURE = _answers_with('text/csv'), _answers_with('image/png')
 
 
 def make_router(service: Service) -> fastapi.APIRouter:
@@ -89,17 +92,17 @@ def make_router(service: Service) -> fastapi.APIRouter:
     """
     return service.job(service.calibrate(look, body.far).id)
 
-  @router.get('/jobs/{look}/clips/{number}.png', responses=_PICTURE)
+  @router.get('/jobs/{look}/clips/{number}.png', **_PICTURE)
   def picture(look: str, number: int) -> Response:
     """Twelve frames of a clip, as they are seen."""
     return Response(service.picture(look, number), media_type='image/png')
 
-  @router.get('/jobs/{look}/table.csv', responses=_TABLE)
+  @router.get('/jobs/{look}/table.csv', **_TABLE)
   def table(look: str) -> Response:
     """The nearest people of each clip."""
     return _file(tables.of_look(service.look(look)), 'clips.csv')
 
-  @router.get('/people.csv', responses=_TABLE)
+  @router.get('/people.csv', **_TABLE)
   def people_table() -> Response:
     """Who is enrolled."""
     return _file(tables.of_people(service.gallery().people), 'people.csv')

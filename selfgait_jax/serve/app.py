@@ -53,7 +53,7 @@ def _answer_form(request, error):
 
 def _answer_status(request, error):
   path = errors.printable(request.url.path, 100)
-  sentence = f'expected an address of this page, found {path}: {error.detail}'
+  sentence = f'expected an address of this page, found {path} ({error.detail})'
   return _say(request, sentence, error.status_code)
 
 

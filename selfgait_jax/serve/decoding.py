@@ -7,14 +7,15 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 
 from selfgait_jax import errors
 from selfgait_jax.clips.clip import Clip
 from selfgait_jax.data.prepare import silhouettes
+from selfgait_jax.machine import files
 from selfgait_jax.serve import child, jobs, uploads
 
 SECONDS = 150  # of the clock; `child` has a limit of the processor's time
@@ -40,7 +41,8 @@ def decode(upload: uploads.Upload, job: jobs.Job) -> Iterator[Clip]:
   timer = threading.Timer(SECONDS, lambda: (late.set(), process.kill()))
   timer.start()
   try:
-    yield from _talk(process, upload)
+    _ask(process, upload.items)
+    yield from read_answer(process.stdout, upload.items)
   except (EOFError, BrokenPipeError) as error:
     job.check()
     if late.is_set():
@@ -80,42 +82,49 @@ def _start():
   )
 
 
-def _talk(process, upload):
-  """Raises EOFError or BrokenPipeError if the process ends too early."""
+def read_answer(
+  stream: BinaryIO, items: Sequence[uploads.Item]
+) -> Iterator[Clip]:
+  """Yields the clips that the process writes; a file may have taken it over.
+
+  Raises:
+    EOFError: the answer ends too early, or is none.
+    UserError: the process says that it cannot go on.
+  """
+  left = uploads.MOST_FRAMES
+  while True:
+    line = stream.readline(_LONGEST_LINE)
+    if not line.endswith(b'\n'):
+      raise EOFError
+    try:
+      record = files.parse_json(line)
+      if 'error' in record:
+        raise errors.UserError(record['error'])
+      if 'end' in record:
+        return
+      clip = _read_clip(stream, record, items, left)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+      raise EOFError from error
+    left -= max(1, len(clip.frames))
+    yield clip
+
+
+def _ask(process, items):
   given = {
-    'paths': [item.path for item in upload.items],
+    'paths': [item.path for item in items],
     'frames': uploads.MOST_FRAMES,
   }
   process.stdin.write(json.dumps(given).encode())
   process.stdin.close()
-  left = uploads.MOST_FRAMES
-  while True:
-    record = _read_record(process.stdout)
-    if 'error' in record:
-      raise errors.UserError(record['error'])
-    if 'end' in record:
-      return
-    clip = _read_clip(process.stdout, record, upload, left)
-    left -= len(clip.frames)
-    yield clip
 
 
-def _read_record(stream) -> dict[str, Any]:
-  line = stream.readline(_LONGEST_LINE)
-  if not line.endswith(b'\n'):
-    raise EOFError
-  return json.loads(line)
-
-
-def _read_clip(stream, record, upload, left):
-  """The clip that follows; the process may have been taken over."""
-  item = upload.items[record['item']]
+def _read_clip(stream, record, items, left):
+  """The clip that a record announces."""
+  item = items[record['item']]
   length, *size = record['shape']
   if not 0 <= length <= left or tuple(size) not in silhouettes.SHAPES:
-    raise EOFError
+    raise ValueError('no clip')
   content = stream.read(length * size[0] * size[1])
-  if len(content) < length * size[0] * size[1]:
-    raise EOFError
   source = errors.printable(item.source + record['member'], _LONGEST_SOURCE)
   return Clip(
     source,

@@ -117,6 +117,12 @@ def _number(value, digits=1):
   return '–' if value is None else f'{value:,.{digits}f}'
 
 
+def _percent(share):
+  if share is None:
+    return '–'
+  return '< 0.1 %' if share < 0.001 else f'{share:.1%}'.replace('%', ' %')
+
+
 def _environment():
   # Every value is escaped, whatever the name of the template.
   made = jinja2.Environment(
@@ -126,7 +132,7 @@ def _environment():
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  made.filters |= {'shown': _shown, 'number': _number}
+  made.filters |= {'shown': _shown, 'number': _number, 'percent': _percent}
   made.globals |= {
     'longest_name': rows.LONGEST_NAME,
     'most_frames': uploads.MOST_FRAMES,

@@ -52,11 +52,15 @@ class Match(Record):
 
 
 class Seen(Record):
-  """A clip, what is said against it, and the nearest people."""
+  """A clip, what is said against it, and the nearest people.
+
+  `kept` of its `frames` could be read, and `usable` of these show one person.
+  """
 
   number: int
   source: str
   frames: int
+  kept: int
   usable: int
   verdict: Literal['good', 'doubtful', 'refused']
   reasons: list[str]

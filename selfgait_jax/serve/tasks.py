@@ -136,6 +136,7 @@ def _seen(number, one, matches):
     number=number,
     source=one.clip.source,
     frames=one.quality.frames,
+    kept=len(one.clip.frames),
     usable=one.quality.usable,
     verdict=one.quality.verdict,
     reasons=list(one.reasons),

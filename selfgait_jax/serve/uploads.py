@@ -251,7 +251,8 @@ def _note(parts):
     return ''
   names = [errors.printable(name, 60) for name in parts.others[:_SHOWN]]
   more = ', ...' if len(parts.others) > _SHOWN else ''
+  many = f'{len(parts.others):,} files' if parts.others[1:] else '1 file'
   return (
-    f'{len(parts.others):,} files left out ({", ".join(names)}{more}): '
+    f'{many} left out ({", ".join(names)}{more}): '
     'expected PNG, .npy, .npz or a video'
   )

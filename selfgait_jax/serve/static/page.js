@@ -22,11 +22,13 @@ function takeFiles(form) {
   window.addEventListener('drop', async (event) => {
     form.classList.remove('over');
     // Entries are gone after the first pause.
+    const files = [...event.dataTransfer.files];
     const entries = [...event.dataTransfer.items]
       .map((item) => item.webkitGetAsEntry()).filter((entry) => entry);
     say(form, 'reading the folder');
     try {
-      const found = [];
+      const found = entries.length ? [] :
+        files.map((file) => ({file, name: file.name}));
       for (const entry of entries) await walk(entry, found, form);
       send(form, found);
     } catch (error) {
