@@ -64,6 +64,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _bind(host, port):
   """A socket of the address; raises UserError if it cannot be had."""
+  if not 0 <= port < 2**16:  # larger ones would be taken modulo 2**16
+    raise errors.UserError(
+      f'expected a port from 0 to {2**16 - 1}, found {port}; change --port'
+    )
   try:
     family, kind, _, _, address = socket.getaddrinfo(
       host, port, type=socket.SOCK_STREAM
@@ -71,7 +75,7 @@ def _bind(host, port):
     bound = socket.socket(family, kind)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(address)
-  except (OSError, OverflowError) as error:
+  except OSError as error:
     raise errors.UserError(
       f'expected an address that is free at {errors.printable(host)} port '
       f'{port}, found {errors.first_line(error)}; change --host or --port'

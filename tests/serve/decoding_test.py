@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from served import npy, npz, png
 
 from selfgait_jax import errors
-from selfgait_jax.serve import child, decoding, jobs, uploads
+from selfgait_jax.serve import decoding, jobs, uploads
 
 CLIP = fabricated.silhouettes(30)
 FEW = hypothesis.settings(
@@ -124,7 +124,7 @@ def test_frames_keep_the_names_that_they_came_with(tmp_path):
 def test_the_process_cannot_take_more_memory():
   program = (
     'from selfgait_jax.serve import child; child._limit(); import numpy\n'
-    f'numpy.ones({child.MEMORY}, numpy.uint8)'
+    'numpy.empty(4 * 2**30, numpy.uint8)'
   )
   done = subprocess.run(
     [sys.executable, '-c', program], capture_output=True, text=True
