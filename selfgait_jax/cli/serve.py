@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
         server_header=False,
         ws='none',
       )
+      bound.listen()  # who opens the address at once waits
       print(_address(bound, token), flush=True)
       uvicorn.Server(config).run(sockets=[bound])
 
