@@ -38,7 +38,12 @@ def decode(upload: uploads.Upload, job: jobs.Job) -> Iterator[Clip]:
   late = threading.Event()
   process = _start()
   job.on_cancel(process.kill)
-  timer = threading.Timer(SECONDS, lambda: (late.set(), process.kill()))
+
+  def end():
+    late.set()
+    process.kill()
+
+  timer = threading.Timer(SECONDS, end)
   timer.start()
   try:
     _ask(process, upload.items)

@@ -111,7 +111,7 @@ class Guard:
     query = urllib.parse.parse_qs(scope['query_string'].decode('latin-1'))
     given = query.get('token', [''])[0]
     if self._is_token(given) and scope['method'] == 'GET':
-      answer = RedirectResponse(scope['path'], 303)
+      answer = RedirectResponse('/', 303)
       answer.set_cookie(cookie, given, httponly=True, samesite='strict')
       return answer
     bearer = headers.get('authorization', '').removeprefix('Bearer ')

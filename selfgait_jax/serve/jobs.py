@@ -10,20 +10,23 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any
+from typing import Any, Final
 
 from absl import logging
 
 from selfgait_jax import errors
 from selfgait_jax.machine import progress
-from selfgait_jax.serve import faults
+from selfgait_jax.serve import faults, records
 
 MOST_WAITING = 8
 _MOST_KEPT = 100  # finished jobs
 _MOST_FRAMES = 60_000  # that results of jobs hold, 246 MB
 
-WAITING, RUNNING = 'waiting', 'running'
-DONE, FAILED, CANCELLED = 'done', 'failed', 'cancelled'
+WAITING: Final = 'waiting'
+RUNNING: Final = 'running'
+DONE: Final = 'done'
+FAILED: Final = 'failed'
+CANCELLED: Final = 'cancelled'
 
 
 class Cancelled(Exception):
@@ -44,14 +47,18 @@ class Job:
     frames: that the result holds in memory.
   """
 
-  def __init__(self, kind: str, work: Callable, undo: Callable[[], None]):
+  def __init__(
+    self, kind: records.Kind, work: Callable, undo: Callable[[], None]
+  ):
     self.id, self.kind = secrets.token_urlsafe(9), kind
-    self.state, self.line, self.error = WAITING, '', ''
+    self.state: records.State = WAITING
+    self.line = self.error = ''
     self.done = self.total = self.frames = 0
     self.result: Any = None
     self._work, self._undo = work, undo
-    self._counter = None
-    self._cancelled, self._stop = threading.Event(), None
+    self._counter: progress.Counter | None = None
+    self._cancelled = threading.Event()
+    self._stop: Callable[[], None] | None = None
 
   @property
   def is_over(self) -> bool:
@@ -103,7 +110,7 @@ class Job:
       self.state = FAILED
       self.error = 'the work failed; the terminal of `selfgait serve` says why'
     finally:
-      self._work = None
+      self._work = lambda *_: None  # it holds frames
       self._undo()
 
 
@@ -128,7 +135,10 @@ class Queue:
     started.result()
 
   def submit(
-    self, kind: str, work: Callable, undo: Callable[[], None] = lambda: None
+    self,
+    kind: records.Kind,
+    work: Callable,
+    undo: Callable[[], None] = lambda: None,
   ) -> Job:
     """Adds `work(gallery, job)`; `undo` is called when it is over.
 

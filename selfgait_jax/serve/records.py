@@ -4,6 +4,9 @@ from typing import Literal
 
 import pydantic
 
+Kind = Literal['look', 'enrol', 'calibrate']
+State = Literal['waiting', 'running', 'done', 'failed', 'cancelled']
+
 
 class Record(pydantic.BaseModel):
   """Cannot be changed, and has no other fields."""
@@ -119,8 +122,8 @@ class Job(Record):
   """A piece of work; `result` once it is done, `error` if it failed."""
 
   id: str
-  kind: Literal['look', 'enrol', 'calibrate']
-  state: Literal['waiting', 'running', 'done', 'failed', 'cancelled']
+  kind: Kind
+  state: State
   before: int
   line: str
   done: int

@@ -56,17 +56,19 @@ class Service:
     with store.Store(self._path) as file:
       people, kept = file.people(), facts.read_calibration(file)
       model = file.facts().get('model', '')
-    return records.Gallery(
-      name=self._path.name,
-      model=model,
-      people=[records.Person(key=key_of(p.name), **vars(p)) for p in people],
-      calibration=kept
-      and records.Calibration(
+    calibration = None
+    if kept:
+      calibration = records.Calibration(
         threshold=tasks.finite(kept.curves['nearest'].threshold),
         far=kept.far,
         people=kept.people,
         clips=kept.clips,
-      ),
+      )
+    return records.Gallery(
+      name=self._path.name,
+      model=model,
+      people=[records.Person(key=key_of(p.name), **vars(p)) for p in people],
+      calibration=calibration,
     )
 
   def person(self, key: str) -> records.Person:
