@@ -20,7 +20,7 @@ FLOORS = (
   {'train', 'gallery', 'video'},
   {'settings', 'evaluate'},
   {'report'},
-  {'convert', 'study', 'export'},
+  {'convert', 'study', 'export', 'serve'},
   {'main', 'configs', 'cli'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}

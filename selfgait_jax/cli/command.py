@@ -25,6 +25,7 @@ SUBCOMMANDS = {
   'calibrate': 'find a threshold and probabilities for a gallery',
   'evaluate': 'count how well a gallery finds known people',
   'report': 'write the report of a run again',
+  'serve': 'show a gallery as a page in the browser',
   'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 
