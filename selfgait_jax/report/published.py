@@ -90,3 +90,10 @@ def beside(results: Mapping[str, Any]) -> tuple[Figure, ...]:
     ):
       return known.figures
   return ()
+
+
+def figure(data: str, network: str) -> Figure:
+  """The figure of a network on a data set, such as 'casia_b'."""
+  (known,) = (one for one in _SETS if one.data == data)
+  (found,) = (one for one in known.figures if one.network == network)
+  return found
