@@ -141,7 +141,7 @@ def test_elsewhere_a_subject_may_have_any_name():
   found = sequences.from_records(
     [('unlabelled', 'a', 'b', np.zeros((1, 64, 64), np.uint8))], 'other'
   )
-  assert splits._known(found).all()
+  assert splits.is_known(found).all()
 
 
 def test_without_the_partition_file_the_error_names_it():
