@@ -1,4 +1,4 @@
-"""Draws docs/pipeline.png, the README's picture, with synthetic walkers."""
+"""Draws docs/pipeline.png, SelfGait at a glance, with synthetic walkers."""
 
 import pathlib
 import sys

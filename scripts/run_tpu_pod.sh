@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs selfgait_jax.main on all workers of a TPU slice; see docs/pods.md.
+# Runs selfgait_jax.main on all workers of a TPU slice; see docs/tpu.md.
 set -euo pipefail
 
 usage() {
