@@ -26,12 +26,15 @@ exclude_patterns = ['site']
 html_theme = 'furo'
 html_title = f'selfgait_jax {version}'
 html_copy_source = False
+html_show_copyright = False
 
 myst_heading_anchors = 4  # links to headings, as on GitHub
 myst_enable_extensions = ['html_image']
 default_role = 'code'  # docstrings are written in Markdown's way
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
+autodoc_typehints_description_target = 'documented'
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 # Those that train take minutes: shown without output, unless NOTEBOOKS=all.
@@ -44,32 +47,47 @@ if os.environ.get('NOTEBOOKS') != 'all':
   nb_execution_excludepatterns = ['notebooks/2_*', 'notebooks/3_*']
 
 
+# Pages beside this folder: README.md is above the index, the others are copied.
+COPIED = ('CONTRIBUTING', 'CHANGELOG', 'SECURITY')
+GENERATED = {'config_keys': config_keys.text, 'help_texts': help_texts.text}
+
+
 def setup(app):
-  app.connect('source-read', _fill)
-  app.connect('env-get-outdated', lambda *_: list(_GENERATED))
+  app.connect('builder-inited', _copy)
+  app.connect('env-get-outdated', lambda *_: ['index', *GENERATED])
+  app.connect('source-read', _complete)
 
 
-def _fill(app, name, source):
-  """Adds what is made to a page, and leads links to README.md to the start."""
-  if name in _GENERATED:
-    source[0] = _GENERATED[name](source[0])
-  source[0] = re.sub(r'\]\((\.\./)+README\.md(#[^)]*)?\)', _start(name), source[0])
+def _copy(app):
+  """Sphinx reads only what lies below this folder."""
+  folder = ROOT / 'docs/copied'
+  folder.mkdir(exist_ok=True)
+  for name in COPIED:
+    text = _moved((ROOT / f'{name}.md').read_text(), '../')
+    (folder / f'{name}.md').write_text(text)
 
 
-def _start(name):
-  return '](' + '../' * name.count('/') + 'index.md)'
+def _complete(app, name, source):
+  """Adds to a page what is made, and leads its links to pages of the site."""
+  text = source[0]
+  if name == 'index':
+    readme = _moved((ROOT / 'README.md').read_text(), '')
+    text = readme + text[text.index('```{toctree}') :]
+  if name in GENERATED:
+    text = f'{text}\n{GENERATED[name]()}\n'
+  up = '../' * name.count('/')
+  text = text.replace(f']({up}../README.md', f']({up}index.md')
+  for other in COPIED:
+    text = text.replace(f']({up}../{other}.md', f']({up}copied/{other}.md')
+  source[0] = text
 
 
-def _readme(page):
-  """README.md, its links as they are from docs/, above the lists of pages."""
-  text = (ROOT / 'README.md').read_text()
-  text = re.sub(r'(\]\(|src=")(?!\w+:|#)', r'\1../', text)
-  text = text.replace('../docs/', '')
-  return text + page[page.index('```{toctree}') :]
+def _moved(text, up):
+  """Text from the root of the clone with its links as they are from docs/.
 
-
-_GENERATED = {
-  'index': _readme,
-  'config_keys': lambda page: f'{page}\n{config_keys.text()}\n',
-  'help_texts': lambda page: f'{page}\n{help_texts.text()}\n',
-}
+  Args:
+    text: Markdown.
+    up: '../' for each folder below docs/ in which it will stand.
+  """
+  text = re.sub(r'(\]\(|src=")(?![\w+.-]+:|#)', rf'\1{up}../', text)
+  return text.replace(f'{up}../docs/', up)

@@ -96,7 +96,7 @@ def _networks():
 
 def _settings(function, comments) -> Iterator[Setting]:
   """Follows `c.data = data = ConfigDict()`, after which `data` is a section."""
-  sections = {'c': '', 's': '', 'm': ''}
+  sections = {'c': '', 's': '', 'm': ''}  # by variable
   for node in function.body:
     if not isinstance(node, ast.Assign):
       continue
@@ -106,7 +106,9 @@ def _settings(function, comments) -> Iterator[Setting]:
         (names if isinstance(one, ast.Name) else attributes).append(one)
     comment = _comment(node, comments)
     for one in attributes:
-      yield Setting(sections[one.value.id], one.attr, comment)
+      variable = ast.unparse(one.value)
+      if variable in sections:
+        yield Setting(sections[variable], one.attr, comment)
     if attributes:
       sections.update({name.id: attributes[0].attr for name in names})
 
