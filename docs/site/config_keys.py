@@ -12,11 +12,12 @@ from selfgait_jax.configs import default
 from selfgait_jax.settings import networks
 
 # Functions of `default` that make stages, and the names of these stages.
+_SUPERVISED = ('finetune', 'few_scratch', 'few_pretrained', 'train')
 STAGES = {
-  '_stage': ('pretrain', 'discover', 'finetune', 'train'),
+  '_stage': ('pretrain', 'discover', *_SUPERVISED),
   'label_free_stage': ('pretrain',),
   'discovery_stage': ('discover',),
-  'supervised_stage': ('finetune', 'few_scratch', 'few_pretrained', 'train'),
+  'supervised_stage': _SUPERVISED,
 }
 
 

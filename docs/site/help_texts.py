@@ -22,15 +22,16 @@ _COLUMNS = '79'
 def text() -> str:
   """Markdown: the help of `selfgait`, its subcommands and the scripts."""
   os.environ['COLUMNS'] = _COLUMNS
-  parts = ['## selfgait', _block(_of_subcommand())]
+  parts = ['## selfgait', _block(of_subcommand())]
   for name in command.SUBCOMMANDS:
-    parts += [f'## selfgait {name}', _block(_of_subcommand(name))]
+    parts += [f'## selfgait {name}', _block(of_subcommand(name))]
   for name in SCRIPTS:
     parts += [f'## scripts/{name}', _block(_of_script(name))]
   return '\n\n'.join(parts)
 
 
-def _of_subcommand(*name):
+def of_subcommand(*name: str) -> str:
+  """The help of a subcommand; without a name that of `selfgait`."""
   said = io.StringIO()
   with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
     command.main([*name, '--help'])
