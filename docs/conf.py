@@ -24,6 +24,7 @@ extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'myst_nb']
 exclude_patterns = ['site']
 
 html_theme = 'furo'
+smartquotes = False  # '' is an empty text
 html_title = f'selfgait_jax {version}'
 html_copy_source = False
 html_show_copyright = False
@@ -33,7 +34,7 @@ myst_enable_extensions = ['html_image']
 default_role = 'code'  # docstrings are written in Markdown's way
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
-autodoc_typehints_description_target = 'documented'
+autodoc_typehints_description_target = 'documented_params'
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
