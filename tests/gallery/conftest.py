@@ -1,14 +1,16 @@
-"""A tiny network, and walkers for it."""
+"""A tiny network, walkers for it, and an empty gallery."""
 
 import functools
 
 import jax
 import pytest
+from enrolling import FACTS
 
 from selfgait_jax import embedder as embedders
 from selfgait_jax.clips.clip import Clip
 from selfgait_jax.configs import synthetic
 from selfgait_jax.data.walkers import walkers
+from selfgait_jax.gallery.store import Store
 from selfgait_jax.models import factory
 from selfgait_jax.run import checkpointing, manifests
 from selfgait_jax.train import optimizer as optimizers
@@ -59,3 +61,17 @@ def walk():
     return Clip(f'{name}/{condition}/{view}', found)
 
   return make
+
+
+@pytest.fixture
+def path(tmp_path):
+  """Of a gallery's file that is not there yet."""
+  return tmp_path / 'people.gallery'
+
+
+@pytest.fixture
+def store(path):
+  """A new gallery's file, opened."""
+  store = Store(path, FACTS)
+  yield store
+  store.close()

@@ -27,6 +27,22 @@ def entry(number, source=None, shape=(2, 3)):
   )
 
 
+def made(path, people=20):
+  """Makes a gallery in which each person has one clip."""
+  store = Store(path, FACTS)
+  for person in range(people):
+    store.add(f'person {person}', [entry(person, shape=(31, 32))])
+  store.close()
+
+
+def contents(path):
+  """{name: numbers of clips} as another process sees it."""
+  store = Store(path)
+  found = {person.name: person.clips for person in store.people()}
+  store.close()
+  return found
+
+
 def enrol(store, number):
   """Enrols 40 people."""
   for person in range(40):
