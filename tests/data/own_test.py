@@ -11,6 +11,7 @@ from selfgait_jax import errors
 from selfgait_jax.configs import own
 from selfgait_jax.data import datasets, partitions, sequences, splits
 from selfgait_jax.data.prepare import own_split, trees
+from selfgait_jax.settings import validate
 
 PEOPLE = [f'person {n}' for n in range(10)]
 
@@ -147,3 +148,14 @@ def test_elsewhere_a_subject_may_have_any_name():
 def test_without_the_partition_file_the_error_names_it():
   with pytest.raises(errors.UserError, match='own.json'):
     partitions.of(own.get_config())
+
+
+@pytest.mark.parametrize(
+  'recipe', ['laptop', 'unlabelled', 'strict', 'selfgait']
+)
+def test_recipes(tmp_path, recipe):
+  path = tmp_path / own_split.FILE
+  own_split.write(path, [*PEOPLE, 'unlabelled'], 0.3, seed=0)
+  config = own.get_config(recipe)
+  config.data.partition_file = str(path)
+  validate.check(config)
