@@ -96,9 +96,11 @@ def _split(options):
     _say(f'{path}: kept; add --overwrite to draw again')
     return
   records = loading.read_records(datasets.OWN.name, options.output)
-  names = {record.subject for record in records}
+  names = [record.subject for record in records]
   train, test = own_split.write(path, names, options.test_share, options.seed)
-  _say(f'{path}: {len(train)} people to train on, {len(test)} to test')
+  unknown = names.count(datasets.UNLABELLED)
+  note = f', {unknown:,} clips without a name' if unknown else ''
+  _say(f'{path}: {len(train)} people to train on, {len(test)} to test{note}')
 
 
 def _say(line):

@@ -31,6 +31,7 @@ def listed(name):
     ),
     ('requirements-convert.txt', {*EXTRAS['convert']}),
     ('requirements-dev.txt', {*EXTRAS['dev']}),
+    ('requirements-docs.txt', {*EXTRAS['docs']}),
   ],
 )
 def test_requirement_files_repeat_the_project(file, expected):

@@ -9,6 +9,7 @@ given behind a colon:
 
   laptop     the default: a narrow network, for two CPU cores
   unlabelled the same without names: pretrains, and evaluates nothing
+  strict     finds identities without names, camera by camera
   selfgait   SelfGait's network and steps
 """
 
@@ -19,7 +20,12 @@ from selfgait_jax.configs import default
 
 def get_config(recipe: str = 'laptop') -> ml_collections.ConfigDict:
   """Settings of a recipe; an unknown one is an error that lists the known."""
-  recipes = {'laptop': laptop, 'unlabelled': unlabelled, 'selfgait': selfgait}
+  recipes = {
+    'laptop': laptop,
+    'unlabelled': unlabelled,
+    'strict': strict,
+    'selfgait': selfgait,
+  }
   return default.recipe(recipes, recipe)()
 
 
@@ -37,6 +43,19 @@ def unlabelled() -> ml_collections.ConfigDict:
   """No clip needs a name."""
   c = laptop()
   c.stages = 'pretrain'
+  return c
+
+
+def strict() -> ml_collections.ConfigDict:
+  """Identities without labels; a folder of views has its camera's name."""
+  c = default.get_config()
+  default.discovery(c, 'strict')
+  default.narrow_discovery(c)
+  c.stages = 'discover'
+  # Somebody who passes a corridor four times is found.
+  c.discover.batch_subjects, c.discover.batch_sequences = 4, 4
+  default.as_discovery(c)
+  _own(c)
   return c
 
 

@@ -190,7 +190,6 @@ OWN = Facts(
   example='anna/coat-1/left',
   num_subjects=None,
   num_sequences=None,
-  camera_pattern=None,
   by_number=True,
 )
 

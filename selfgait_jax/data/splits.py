@@ -109,7 +109,7 @@ def held_out_rows(
   Raises:
     errors.UserError: no subject would be left to train on.
   """
-  names = np.unique(sequences.subjects[_known(sequences)])
+  names = np.unique(sequences.subjects[is_known(sequences)])
   if not config.log.held_out_every_steps:
     return np.arange(0)
   if config.log.held_out_subjects >= len(names):
@@ -145,7 +145,7 @@ def training_rows(
     np.arange(len(sequences)), held_out_rows(sequences, config)
   )
   data, chosen, names = config.data, {}, {}
-  known = _known(sequences)
+  known = is_known(sequences)
   shares = {
     'unlabelled': ('data', data.unlabelled_fraction, data.unlabelled_by),
     'labelled': ('the stage', stage.labelled_fraction, data.labelled_by),
@@ -243,6 +243,12 @@ def check_unseen(
     )
 
 
+def is_known(sequences: SequenceSet) -> np.ndarray:
+  """bool [N], whether the subject is known; own data has unlabelled clips."""
+  unknown = sequences.subjects == datasets.UNLABELLED
+  return ~unknown | (sequences.name != datasets.OWN.name)
+
+
 def _read_names(path):
   """{share: names} of a `subset.json`; None if there is no such file."""
   try:
@@ -261,12 +267,6 @@ def _read_names(path):
 
 def _chosen(names):
   return {kind: set(share['chosen']) for kind, share in names.items()}
-
-
-def _known(sequences):
-  """bool [N], whether the subject is known; own data has unlabelled clips."""
-  unknown = sequences.subjects == datasets.UNLABELLED
-  return ~unknown | (sequences.name != datasets.OWN.name)
 
 
 def _share(sequences, rows, fraction, by, rng):

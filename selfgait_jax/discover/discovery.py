@@ -64,11 +64,6 @@ def check(sequences: SequenceSet, setting: str, least: int) -> None:
       'not tell it; add its pattern to selfgait_jax/data/datasets.py or take '
       'discover out of config.stages'
     )
-  if len(cameras) < 2:
-    raise errors.UserError(
-      f'expected sequences of two cameras at least, found {cameras[0]} alone; '
-      'prepare more views of the data set'
-    )
   walks, seen = np.unique(sequences.subjects, return_counts=True)
   if setting == 'synchronised' and seen.max() < 2:
     raise errors.UserError(

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn import metrics
 
+from selfgait_jax.data import splits
 from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.run.pseudo_labels import Round
 
@@ -25,13 +26,16 @@ def audit(
     pseudo-identity; and of pairs with the same pseudo-identity or subject:
     `precision`, `recall`, and for every two kinds of conditions the recall
     between them, such as `recall/nm-cl`; all in 0..1. `cameras` is the
-    normalised mutual information with the camera, 0 if it tells nothing.
+    normalised mutual information with the camera, 0 if it tells nothing. Own
+    clips without a name are left out; nothing is left if all are such.
   """
   place = {pixels: row for row, pixels in enumerate(sequences.hashes)}
   found = []
   for step, stored in rounds.items():
     rows = np.array([place.get(pixels, -1) for pixels in stored.pixels])
-    known = rows >= 0
+    known = (rows >= 0) & splits.is_known(sequences)[rows]
+    if not known.any():
+      continue
     some, labels = sequences.select(rows[known]), stored.labels[known]
     found.append({'step': step} | _round(some, labels, setting))
   return found

@@ -196,9 +196,9 @@ def _audits(sources, rows, load):
     except errors.UserError as error:
       logging.warning('no audit of %s: %s', stage, error)
       continue
-    if rounds:
-      found[stage] = audit.audit(rounds, load('train'), settings[stage])
-      last = found[stage][-1]
+    audited = rounds and audit.audit(rounds, load('train'), settings[stage])
+    if audited:
+      found[stage], last = audited, audited[-1]
       logging.info(
         '%s, last round: %d pseudo-identities, precision %.3f, recall %.3f of '
         'pairs', stage, last['classes'], last['precision'], last['recall'],

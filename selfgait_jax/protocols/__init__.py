@@ -56,15 +56,17 @@ def evaluate(
     `distance`, `metrics` and `counts`. The metrics of each probe group, for
     example `nm`, are in percent and unrounded; None where there was nothing to
     count:
-      `nm/rank1` to `nm/rank5`, `nm/rank10`, `nm/rank20`: if the gallery is
-        smaller than the rank, that of the whole gallery;
-      `nm/mAP`, `nm/cmc` (ranks 1 to 20);
-      `nm/eer`, `nm/tar_far_0.01`: equal error rate, and true-accept rate at a
-        false-accept rate of 1 %, over the pairs that the protocol ranks
-        (`verification.Pairs`);
-      depending on the protocol, `nm/rank1_per_view` (probe views in the order
-        of `views`), `nm/rank1_all_views`, `nm/rank1_view_pairs`, `nm/matrix`
-        (probe views x gallery views), `nm/mINP`.
+
+    - `nm/rank1` to `nm/rank5`, `nm/rank10`, `nm/rank20`: if the gallery is
+      smaller than the rank, that of the whole gallery;
+    - `nm/mAP`, `nm/cmc` (ranks 1 to 20);
+    - `nm/eer`, `nm/tar_far_0.01`: equal error rate, and true-accept rate at a
+      false-accept rate of 1 %, over the pairs that the protocol ranks
+      (`verification.Pairs`);
+    - depending on the protocol, `nm/rank1_per_view` (probe views in the order
+      of `views`), `nm/rank1_all_views`, `nm/rank1_view_pairs`, `nm/matrix`
+      (probe views x gallery views), `nm/mINP`.
+
     Counts: `subjects`, `sequences`, `gallery`, `probes`, `unused`; of each
     group `nm/probes`, `nm/gallery`, `nm/probes_without_mate` (none in the whole
     gallery); with view pairs `nm/pairs_without_mate` (probe and other view) and

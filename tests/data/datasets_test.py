@@ -28,7 +28,6 @@ def test_each_data_set_is_found_by_its_name():
     ('grew', {'views_per_batch': 1}),  # a view is a hash
     ('grew', {'negatives': 'same_camera', 'infonce_weight': 1.0}),
     ('grew', {'pairs': 'synchronised_views'}),
-    ('own', {'views_per_batch': 1}),
     ('own', {'pairs': 'synchronised_views'}),
     ('gait3d', {'pairs': 'synchronised_views'}),
     ('sustech1k', {'pairs': 'synchronised_views'}),  # one view at a time
@@ -52,7 +51,7 @@ def test_views_that_are_cameras_are_used(name):
   for count in (0, 2):
     stage = {'pairs': 'synchronised_views', 'views_per_batch': count}
     validate.check(config_for(name, **stage))
-  for other in ('sustech1k', 'ccpg', 'gait3d'):
+  for other in ('sustech1k', 'ccpg', 'gait3d', 'own'):
     validate.check(config_for(other, views_per_batch=1))
 
 
@@ -63,6 +62,8 @@ def test_views_that_are_cameras_are_used(name):
     ('gait3d', 'camid33_videoid2', 'seq0', '33'),
     ('ccpg', 'U0_D0', '07_1', '07'),
     ('grew', '00', '4XPn5Z28', ''),
+    ('own', 'pass 7', 'left', 'left'),
+    ('own', 'pass 7', 'all', 'all'),
   ],
 )
 def test_the_camera_of_a_sequence(name, condition, view, camera):

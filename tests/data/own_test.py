@@ -11,6 +11,7 @@ from selfgait_jax import errors
 from selfgait_jax.configs import own
 from selfgait_jax.data import datasets, partitions, sequences, splits
 from selfgait_jax.data.prepare import own_split, trees
+from selfgait_jax.settings import validate
 
 PEOPLE = [f'person {n}' for n in range(10)]
 
@@ -141,9 +142,20 @@ def test_elsewhere_a_subject_may_have_any_name():
   found = sequences.from_records(
     [('unlabelled', 'a', 'b', np.zeros((1, 64, 64), np.uint8))], 'other'
   )
-  assert splits._known(found).all()
+  assert splits.is_known(found).all()
 
 
 def test_without_the_partition_file_the_error_names_it():
   with pytest.raises(errors.UserError, match='own.json'):
     partitions.of(own.get_config())
+
+
+@pytest.mark.parametrize(
+  'recipe', ['laptop', 'unlabelled', 'strict', 'selfgait']
+)
+def test_recipes(tmp_path, recipe):
+  path = tmp_path / own_split.FILE
+  own_split.write(path, [*PEOPLE, 'unlabelled'], 0.3, seed=0)
+  config = own.get_config(recipe)
+  config.data.partition_file = str(path)
+  validate.check(config)

@@ -1,5 +1,6 @@
 """The audit counts pairs as a loop over all pairs does."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -62,3 +63,15 @@ def test_labels_that_are_cameras():
   (result,) = audit.audit({0: stored}, found, 'strict')
   assert result['cameras'] == pytest.approx(1)
   assert result['precision'] < 0.3
+
+
+def test_own_clips_without_a_name_are_left_out():
+  found = dataclasses.replace(people(), name='own')
+  names = np.where(found.subjects == '1', '1', 'unlabelled')
+  labels = np.zeros(len(found), np.int32)
+  stored = Round(found.hashes, found.views, labels, 0.5, 0)
+  some = dataclasses.replace(found, subjects=names)
+  (result,) = audit.audit({0: stored}, some, 'strict')
+  assert result['precision'] == result['recall'] == 1
+  none = dataclasses.replace(found, subjects=np.full(len(found), 'unlabelled'))
+  assert audit.audit({0: stored}, none, 'strict') == []

@@ -29,7 +29,8 @@ def test_own_silhouettes_are_prepared_and_split(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert '3 people to train on, 2 to test' in done.stdout
+  said = '3 people to train on, 2 to test, 1 clips without a name'
+  assert said in done.stdout
   config = own.get_config()
   config.data_dir = str(output)
   config.data.partition_file = str(output / 'own.json')
