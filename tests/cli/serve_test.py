@@ -6,11 +6,8 @@ import socket
 import subprocess
 import sys
 
-import pytest
-
-pytest.importorskip('fastapi')
-
 import httpx
+import pytest
 import small_run
 
 from selfgait_jax.cli import command
