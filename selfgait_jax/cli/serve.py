@@ -11,7 +11,9 @@ pip install "selfgait_jax[serve]".
 import argparse
 import pathlib
 import secrets
+import signal
 import socket
+import sys
 
 from selfgait_jax import errors
 from selfgait_jax.cli import common, galleries
@@ -57,7 +59,10 @@ def run(options: argparse.Namespace) -> None:
         proxy_headers=False,
         server_header=False,
         ws='none',
+        timeout_graceful_shutdown=5,  # of uploads that go on
       )
+      # Dropped files are removed on the way out.
+      signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
       bound.listen()  # who opens the address at once waits
       print(_address(bound, token), flush=True)
       uvicorn.Server(config).run(sockets=[bound])

@@ -96,7 +96,7 @@ def read_answer(
     EOFError: the answer ends too early, or is none.
     UserError: the process says that it cannot go on.
   """
-  left = uploads.MOST_FRAMES
+  left = silhouettes.MOST_FRAMES
   while True:
     line = stream.readline(_LONGEST_LINE)
     if not line.endswith(b'\n'):
@@ -117,7 +117,7 @@ def read_answer(
 def _ask(process, items):
   given = {
     'paths': [item.path for item in items],
-    'frames': uploads.MOST_FRAMES,
+    'frames': silhouettes.MOST_FRAMES,
   }
   process.stdin.write(json.dumps(given).encode())
   process.stdin.close()

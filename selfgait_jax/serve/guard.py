@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from selfgait_jax import errors
-from selfgait_jax.serve import faults, uploads
+from selfgait_jax.serve import faults, parts
 
 LOOPBACK = ('127.0.0.1', 'localhost', '::1')
 _ANY = ('0.0.0.0', '::')
@@ -132,7 +132,7 @@ class Guard:
 
   def _largest_body(self, path):
     if path in self._upload_paths:
-      return uploads.MOST_BYTES + _FRAMING
+      return parts.MOST_BYTES + _FRAMING
     return _SMALL_BODY
 
 

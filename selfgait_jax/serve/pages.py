@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from selfgait_jax import errors
 from selfgait_jax.gallery import rows
-from selfgait_jax.serve import pictures, uploads
+from selfgait_jax.serve import parts, pictures
 from selfgait_jax.serve.service import Service
 
 _FOLDER = pathlib.Path(__file__).parent / 'templates'
@@ -135,8 +135,8 @@ def _environment():
   made.filters |= {'shown': _shown, 'number': _number, 'percent': _percent}
   made.globals |= {
     'longest_name': rows.LONGEST_NAME,
-    'most_frames': uploads.MOST_FRAMES,
-    'most_bytes': uploads.MOST_BYTES,
+    'most_frames': parts.MOST_FILES,
+    'most_bytes': parts.MOST_BYTES,
     'picture': pictures,
   }
   return made

@@ -55,6 +55,7 @@ def look(gallery: Gallery, job: jobs.Job, upload: uploads.Upload) -> Looked:
   for clip in decoding.decode(upload, job):
     clips.append(clip)
     job.line = f'reading the files: {len(clips):,} clips'
+  upload.remove()
   job.frames = sum(len(clip.frames) for clip in clips)
   with _counting(gallery, job):
     seen = [

@@ -6,26 +6,19 @@ which order, and what is shown; the files on disk have names of our own.
 
 import dataclasses
 import pathlib
-import re
 import shutil
 from collections.abc import AsyncIterable
 
-import python_multipart
 from python_multipart import exceptions, multipart
 
 from selfgait_jax import errors
 from selfgait_jax.clips import places
-from selfgait_jax.data.prepare import layouts, silhouettes
+from selfgait_jax.data.prepare import layouts
 from selfgait_jax.machine import files
-from selfgait_jax.serve import faults, films
+from selfgait_jax.serve import faults, parts
 
-MOST_BYTES = 200 * 10**6
-MOST_FILES = MOST_FRAMES = silhouettes.MOST_FRAMES
 UNNAMED = 'dropped frames'  # frames that came without a folder
-_LONGEST_PART = 200  # characters of a folder's or file's name
 _SHOWN = 3  # names in a sentence
-# Pickles are left out, though `read_clips` reads some safely.
-_SUFFIXES = ('.png', '.npy', '.npz', *films.SUFFIXES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +80,11 @@ async def receive(
   folder.mkdir(mode=0o700)
   try:
     files.expect_room(
-      folder, MOST_BYTES, 'dropped files', 'free space on the disk'
+      folder, parts.MOST_BYTES, 'dropped files', 'free space on the disk'
     )
-    parts = _Parts(folder)
-    await _parse(stream, boundary, parts)
-    return Upload(folder, _arranged(folder, parts.received), _note(parts))
+    found = await parts.write(stream, boundary, folder)
+    items = _arranged(folder, found.received)
+    return Upload(folder, items, _note(found.others))
   except BaseException as error:
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(error, exceptions.FormParserError):
@@ -108,96 +101,6 @@ async def receive(
     raise
 
 
-def parts_of(name: str) -> list[str]:
-  """Folders and file of a name: a path of any system, as text.
-
-  Steps up, empty steps and roots are left out.
-  """
-  parts = (part.strip() for part in re.split(r'[/\\]', name))
-  return [p[:_LONGEST_PART] for p in parts if p not in ('', '.', '..')]
-
-
-async def _parse(stream, boundary, parts):
-  callbacks = {
-    f'on_{name}': getattr(parts, name)
-    for name in (
-      'part_begin', 'header_field', 'header_value', 'header_end',
-      'headers_finished', 'part_data', 'part_end',
-    )
-  }  # fmt: skip
-  parser = python_multipart.MultipartParser(boundary, callbacks)
-  try:
-    async for chunk in stream:
-      parser.write(chunk)
-    parser.finalize()
-  finally:
-    parts.close()
-
-
-class _Parts:
-  """Answers the parser's calls; writes the n-th file that is wanted to 'n'."""
-
-  def __init__(self, folder):
-    self._folder, self._file = folder, None
-    self._header = self._value = self._disposition = b''
-    self._count = self._bytes = 0
-    self.received: list[list[str]] = []  # parts of the names, by number
-    self.others: list[str] = []  # names of files of other kinds
-
-  def part_begin(self):
-    self._disposition = b''
-
-  def header_field(self, data, start, end):
-    self._header += data[start:end]
-
-  def header_value(self, data, start, end):
-    self._value += data[start:end]
-
-  def header_end(self):
-    if self._header.lower() == b'content-disposition':
-      self._disposition = self._value
-    self._header = self._value = b''
-
-  def headers_finished(self):
-    _, parameters = multipart.parse_options_header(self._disposition)
-    if b'filename' not in parameters:
-      return  # a field of a form
-    self._count += 1
-    if self._count > MOST_FILES:
-      raise faults.Fault(
-        413,
-        f'expected at most {MOST_FILES:,} files at once, found more; drop them '
-        'in parts',
-      )
-    name = parts_of(parameters[b'filename'].decode('utf-8', 'backslashreplace'))
-    if not name or any(part.startswith('.') for part in name):
-      return  # hidden, or a form without a file
-    if not _suffix(name[-1]):
-      self.others.append(name[-1])
-      return
-    self._file = open(self._folder / str(len(self.received)), 'xb')
-    self.received.append(name)
-
-  def part_data(self, data, start, end):
-    self._bytes += end - start
-    if self._bytes > MOST_BYTES:
-      raise faults.Fault(
-        413,
-        f'expected at most {MOST_BYTES // 10**6} MB at once, found more; drop '
-        'the files in parts',
-      )
-    if self._file:
-      self._file.write(data[start:end])
-
-  def part_end(self):
-    self.close()
-
-  def close(self):
-    if self._file:
-      self._file.close()
-      self._file = None
-
-
 def _arranged(folder, received):
   """Moves frames of one folder together; returns the items in order."""
   groups: dict[tuple[str, ...], list[int]] = {}
@@ -205,7 +108,7 @@ def _arranged(folder, received):
     own = tuple(name[:-1] if places.is_png(name[-1]) else name)
     groups.setdefault((*own, places.is_png(name[-1])), []).append(number)
   items = []
-  by_number = lambda parts: [layouts.by_number(str(part)) for part in parts]
+  by_number = lambda key: [layouts.by_number(str(part)) for part in key]
   for key in sorted(groups, key=by_number):
     *own, is_folder = key
     source = '/'.join(own) or UNNAMED
@@ -215,7 +118,7 @@ def _arranged(folder, received):
       )
       continue
     for number in groups[key]:  # several if they have one name
-      suffix = _suffix(own[-1])
+      suffix = parts.suffix_of(own[-1])
       path = folder / f'{len(items):06d}{suffix}'
       (folder / str(number)).rename(path)
       items.append(Item(str(path), source))
@@ -241,17 +144,12 @@ def _folder_of(folder, received, numbers, source, place):
   return Item(str(target), source, names)
 
 
-def _suffix(name):
-  """Of a file that is wanted; '' for others."""
-  return next((s for s in _SUFFIXES if name.lower().endswith(s)), '')
-
-
-def _note(parts):
-  if not parts.others:
+def _note(others):
+  if not others:
     return ''
-  names = [errors.printable(name, 60) for name in parts.others[:_SHOWN]]
-  more = ', ...' if len(parts.others) > _SHOWN else ''
-  many = f'{len(parts.others):,} files' if parts.others[1:] else '1 file'
+  names = [errors.printable(name, 60) for name in others[:_SHOWN]]
+  more = ', ...' if len(others) > _SHOWN else ''
+  many = f'{len(others):,} files' if others[1:] else '1 file'
   return (
     f'{many} left out ({", ".join(names)}{more}): '
     'expected PNG, .npy, .npz or a video'

@@ -1,16 +1,14 @@
 """The command that serves a gallery: what it prints, and how it ends."""
 
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 
-import pytest
-
-pytest.importorskip('fastapi')
-
 import httpx
+import pytest
 import small_run
 
 from selfgait_jax.cli import command
@@ -47,22 +45,21 @@ def test_a_missing_package_is_said(serve, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('options', [(), ('--host=0.0.0.0',)])
-def test_it_serves_until_ctrl_c(tmp_path, options):
+@pytest.mark.parametrize(
+  ('options', 'asked', 'status'),
+  [((), signal.SIGINT, 130), (('--host=0.0.0.0',), signal.SIGTERM, 143)],
+)
+def test_it_serves_until_it_is_asked_to_end(tmp_path, options, asked, status):
   program = (
     'import sys; from selfgait_jax.cli import command; sys.exit(command.main())'
   )
+  folder = tmp_path / 'temporary'
+  folder.mkdir()
   process = subprocess.Popen(
-    [
-      sys.executable,
-      '-c',
-      program,
-      'serve',
-      tmp_path / 'a',
-      '--port=0',
-      *options,
-    ],
+    [sys.executable, '-c', program, 'serve', tmp_path / 'a', '--port=0']
+    + list(options),
     cwd=small_run.ROOT,
+    env=os.environ | {'TMPDIR': str(folder)},
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
@@ -77,8 +74,10 @@ def test_it_serves_until_ctrl_c(tmp_path, options):
     assert 'Nobody yet' in httpx.get(address, headers=bearer).text
     if token:
       assert httpx.get(address).status_code == 401
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert any(folder.glob('selfgait-*'))
+    process.send_signal(asked)
+    assert process.wait(20) == status
+    assert not any(folder.glob('selfgait-*'))
     assert 'Traceback' not in process.stderr.read()
   finally:
     process.kill()

@@ -2,9 +2,6 @@
 
 import pytest
 import served
-
-pytest.importorskip('fastapi')
-
 from fastapi import testclient
 
 from selfgait_jax.serve import app, service

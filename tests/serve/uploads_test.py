@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from selfgait_jax import errors
-from selfgait_jax.serve import films, uploads
+from selfgait_jax.serve import films, parts, uploads
 
 FEW = hypothesis.settings(
   max_examples=50,
@@ -114,8 +114,8 @@ def test_other_files_are_named_and_hidden_ones_are_not(tmp_path):
 def test_bad_bodies_end_in_a_sentence_and_leave_nothing(
   tmp_path, monkeypatch, body, kind, status
 ):
-  monkeypatch.setattr(uploads, 'MOST_FILES', 4)
-  monkeypatch.setattr(uploads, 'MOST_BYTES', 4000)
+  monkeypatch.setattr(parts, 'MOST_FILES', 4)
+  monkeypatch.setattr(parts, 'MOST_BYTES', 4000)
   with pytest.raises(errors.UserError, match='expected') as caught:
     receive(tmp_path / 'upload', body, kind)
   assert caught.value.status == status
