@@ -19,6 +19,7 @@ from selfgait_jax import errors, study
 from selfgait_jax.data import loading
 from selfgait_jax.evaluate import evaluation, held_out, scores
 from selfgait_jax.machine import cluster, cores, processes
+from selfgait_jax.report import page
 from selfgait_jax.run import log_lines, transfer, workspace
 from selfgait_jax.settings import command_line, validate
 from selfgait_jax.train import loop, plan
@@ -68,6 +69,8 @@ def run(config, workdir: pathlib.Path) -> None:
       logging.info('stage %d of %d: %s', number, len(stages), stage)
       if stage == 'evaluate':
         evaluation.evaluate(config, workdir, load)
+        if config.eval.report and processes.is_first():
+          page.write(workdir, config.eval.show_people)
       elif plan.is_finished(config, workdir, stage):
         logging.info('%s: finished before', stage)
       else:

@@ -17,12 +17,12 @@ from selfgait_jax.evaluate import (
   evaluation,
   label_worth,
   linear_floors,
-  report,
   scores,
   tables,
 )
 from selfgait_jax.machine import files, processes, sharding
 from selfgait_jax.models import factory
+from selfgait_jax.report import page
 from selfgait_jax.run import checkpointing, identity
 from selfgait_jax.train import loop, plan
 
@@ -191,11 +191,5 @@ def _write(config, workdir, load, test, cells):
   files.write_json(workdir / 'results.json', results)
   logging.info('\n%s', tables.rank1_table(list(rows.items())))
   logging.info('\n%s', tables.markdown(*label_worth.cells_of(cells)))
-  report.write(
-    workdir / 'report.html',
-    results,
-    rows=rows,
-    config=config.to_json_best_effort(),
-  )
-  logging.info('report: %s', workdir / 'report.html')
+  page.write(workdir)
   return results

@@ -17,9 +17,10 @@ FLOORS = (
   {'run', 'protocols', 'losses', 'pieces'},
   {'data'},
   {'discover', 'embedder', 'clips'},
-  {'train', 'gallery'},
+  {'train', 'gallery', 'video'},
   {'settings', 'evaluate'},
-  {'convert', 'study', 'export'},
+  {'report'},
+  {'convert', 'study', 'export', 'serve'},
   {'main', 'configs', 'cli'},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}

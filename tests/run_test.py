@@ -43,7 +43,7 @@ def packed(packed_file, tmp_path_factory):
 
 def test_a_run_writes_all_it_promises(rendered):
   _, workdir = rendered
-  for name in ('config.json', 'results.json', 'report.html'):
+  for name in ('config.json', 'results.json', 'report.html', 'figures.npz'):
     assert (workdir / name).stat().st_size > 1000, name
   for stage in STAGES:
     folder = workdir / stage
@@ -59,6 +59,8 @@ def test_a_run_writes_all_it_promises(rendered):
   report = (workdir / 'report.html').read_text()
   assert 'label-free pretraining (strict)' in report
   assert 'Pseudo-identities: discover' in report and 'src="http' not in report
+  for section in ('map', 'confusions', 'contributions', 'clips', 'training'):
+    assert f'<section id="{section}">' in report, section
 
 
 def test_results_hold_what_they_promise(rendered):
@@ -119,7 +121,7 @@ def test_second_call_passes_over_what_is_finished(rendered):
   for run in (before, after):
     del run['seconds'], run['discovery']
   assert before == after
-  assert 'Training: pretrain' in (workdir / 'report.html').read_text()
+  assert '</i>pretrain</li>' in (workdir / 'report.html').read_text()
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """The case `use` of `benchmark.py`: the command `selfgait` and a gallery."""
 
 import argparse
+import itertools
+import json
 import os
 import pathlib
 import statistics
@@ -8,20 +10,24 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 
+import cv2
 import jax
 import numpy as np
 
 import selfgait_jax
 from benchmarks import common
-from selfgait_jax.data.walkers import walkers
+from selfgait_jax.data.walkers import film, walkers
 from selfgait_jax.gallery import rows, store
 
 PROGRAM = (
   'import sys; from selfgait_jax.cli import command; sys.exit(command.main())'
 )
 LONG = 10_000  # frames of the long clip
+VIDEO = 1500  # frames of the video, a minute
+DROPPED = 60  # frames on the page
 SHORTEST, LONGEST = 20, 60  # frames of the other clips
 
 
@@ -49,7 +55,9 @@ def run(options: argparse.Namespace) -> Iterator[dict]:
   """
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    for case in (_commands, _long_clip, _embedding, _gallery):
+    for case in (
+      _commands, _video, _long_clip, _embedding, _gallery, _page,
+    ):  # fmt: skip
       for line in case(options, folder):
         device = jax.devices()[0].device_kind
         yield (
@@ -67,6 +75,21 @@ def _commands(options, folder):
   yield _line('first embedding', times(*embed, '--no-cache'))
   _run(folder, *embed)
   yield _line('first embedding, programs kept', times(*embed))
+
+
+def _video(options, folder):
+  """A walker crosses before a still camera, ten times."""
+  crossing = film.frames('walker', 'nm-01', 0)
+  frames = itertools.islice(itertools.cycle(crossing), VIDEO)
+  path = folder / 'crossing.mp4'
+  film.write(path, frames)
+  seconds = []
+  for number in range(options.repeats):
+    out = f'--out=silhouettes {number}'
+    seconds.append(_run(folder, 'silhouettes', path.name, out)[0])
+  line = _line('video of 640 x 360', seconds)
+  rate = VIDEO / line['seconds']
+  yield line | {'frames': VIDEO, 'frames_per_second': round(rate, 1)}
 
 
 def _long_clip(options, folder):
@@ -126,6 +149,65 @@ def _gallery(options, folder):
       yield line | {'peak_memory_gb': common.peak_memory_gb()}
 
 
+def _page(options, folder):
+  """A view of the page, and a clip that is dropped on it, by its own server."""
+  walk = walkers.render_sequence('walker', 'nm-01', '090', DROPPED, 0)
+  body, kind = _form(walk)
+  process = subprocess.Popen(
+    [
+      *_command('serve', 'served.gallery', '--port=0'),
+      f'--checkpoint={options.checkpoint}',
+    ],
+    cwd=folder,
+    env=_environment(folder),
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  try:
+    address = process.stdout.readline().split()[1].rstrip('/')
+
+    def ask(path, body=None, kind='application/json'):
+      request = urllib.request.Request(
+        address + path, body, {'content-type': kind}
+      )
+      with urllib.request.urlopen(request) as answer:
+        return json.load(answer) if 'api' in path else answer.read()
+
+    def drop():
+      job = ask('/api/clips', body, kind)
+      while not job['result']:
+        time.sleep(0.02)
+        job = ask(f'/api/jobs/{job["id"]}')
+        if job['error']:
+          raise RuntimeError(job['error'])
+      return job['id']
+
+    job = drop()  # compiles
+    ask(f'/api/jobs/{job}/enrol', b'{"name": "walker"}')
+    drop()
+    for what, call in (
+      ('page view', lambda: ask('/')),
+      (f'{DROPPED} frames dropped on the page', drop),
+    ):
+      yield _line(what, [common.median_seconds(call, options.repeats)])
+  finally:
+    process.terminate()
+    process.communicate()
+
+
+def _form(frames):
+  """(body, its type) of a form with a folder of PNG files."""
+  parts = []
+  for number, frame in enumerate(frames):
+    _, png = cv2.imencode('.png', frame)
+    parts.append(
+      b'--cut\r\nContent-Disposition: form-data; name="files"; '
+      b'filename="walk/%d.png"\r\n\r\n' % number + png.tobytes() + b'\r\n'
+    )
+  kind = 'multipart/form-data; boundary=cut'
+  return b''.join(parts) + b'--cut--\r\n', kind
+
+
 class _Embedder:
   """Answers at once, with random embeddings."""
 
@@ -171,16 +253,11 @@ def _embed_command(options, folder, frames):
 
 def _run(folder, *arguments):
   """(seconds, peak memory in bytes) of the command in a new process."""
-  root = pathlib.Path(selfgait_jax.__file__).parents[1]
-  environment = os.environ | {
-    'PYTHONPATH': str(root),
-    'XDG_CACHE_HOME': str(folder / 'cache'),
-  }
   start = time.perf_counter()
   process = subprocess.Popen(
-    [sys.executable, '-c', PROGRAM, *arguments],
+    _command(*arguments),
     cwd=folder,
-    env=environment,
+    env=_environment(folder),
     stdout=subprocess.DEVNULL,
   )
   _, status, usage = os.wait4(process.pid, 0)
@@ -189,6 +266,18 @@ def _run(folder, *arguments):
     raise RuntimeError(f'selfgait {" ".join(arguments)} failed')
   unit = 1 if sys.platform == 'darwin' else 1024
   return seconds, usage.ru_maxrss * unit
+
+
+def _command(*arguments):
+  return [sys.executable, '-c', PROGRAM, *arguments]
+
+
+def _environment(folder):
+  root = pathlib.Path(selfgait_jax.__file__).parents[1]
+  return os.environ | {
+    'PYTHONPATH': str(root),
+    'XDG_CACHE_HOME': str(folder / 'cache'),
+  }
 
 
 def _line(what, seconds):

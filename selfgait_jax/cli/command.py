@@ -14,6 +14,7 @@ from selfgait_jax import __version__, errors
 
 SUBCOMMANDS = {
   'walkers': 'render synthetic walkers, to try the other commands with',
+  'silhouettes': 'find people in a video and write their silhouettes',
   'inspect': 'judge clips: a table and a contact sheet',
   'embed': 'write the embeddings of clips to a file',
   'enrol': 'put a person into a gallery',
@@ -23,6 +24,8 @@ SUBCOMMANDS = {
   'forget': 'remove a person from a gallery',
   'calibrate': 'find a threshold and probabilities for a gallery',
   'evaluate': 'count how well a gallery finds known people',
+  'report': 'write the report of a run again',
+  'serve': 'show a gallery as a page in the browser',
   'export': 'write a checkpoint as a folder, StableHLO or ONNX',
 }
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfgait_jax import errors
 from selfgait_jax.machine import progress
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # numpy and JAX take seconds to import
   from selfgait_jax.clips.reading import Clips
   from selfgait_jax.embedder import Embedder
 
+_T = TypeVar('_T')
 _MEASURED = 50  # rows of a table that decide how wide its columns are
 _LONGEST_CELL = 120  # characters
 
@@ -124,11 +125,16 @@ def print_table(
 
 def follow(clips: 'Clips') -> 'Iterator[Clip]':
   """Passes clips on; says on standard error how long the rest takes."""
-  counter, said = progress.Counter(len(clips), 'clips'), False
-  for number, clip in enumerate(clips, 1):
-    yield clip
+  return follow_all(clips, len(clips), 'clips')
+
+
+def follow_all(items: Iterable[_T], total: int, unit: str) -> Iterator[_T]:
+  """As `follow`, for `total` things called `unit`; 0 if nobody knows."""
+  counter, said = progress.Counter(total, unit), False
+  for number, item in enumerate(items, 1):
+    yield item
     text = counter.add()
-    if text and (said or number < len(clips)):
+    if text and (said or number != total):
       said = True
       print(text, file=sys.stderr, flush=True)
 

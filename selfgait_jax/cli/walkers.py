@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> None:
         _write_clip(folder / name / condition / view, frames)
       if line := counter.add():
         print(line, flush=True)
-  _write_film(folder / 'crossing.mp4', names[0], options.seed)
+  frames = film.frames(names[0], 'nm-01', options.seed)
+  film.write(folder / 'crossing.mp4', frames)
   print(
     f'{len(names)} walkers, {total * len(VIEWS)} clips of {options.frames} '
     f'frames and a film in {errors.printable(folder)}'
@@ -81,12 +82,3 @@ def _write_clip(folder, frames):
   for number, frame in enumerate(frames):
     _, png = cv2.imencode('.png', frame)
     (folder / f'{number:03d}.png').write_bytes(png.tobytes())
-
-
-def _write_film(path, name, seed):
-  codec = cv2.VideoWriter_fourcc(*'mp4v')
-  size = film.WIDTH, film.HEIGHT
-  writer = cv2.VideoWriter(str(path), codec, film.RATE, size)
-  for frame in film.frames(name, 'nm-01', seed):
-    writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
-  writer.release()

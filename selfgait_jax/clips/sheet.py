@@ -63,16 +63,24 @@ class Sheet:
       partial.write_bytes(content.tobytes())
 
 
-def _strip(clip, quality):
-  """uint8 [H, W, 3]: frames in a row, and two lines below."""
-  row = np.full((_SIZE, _FRAMES * (_SIZE + 2)), _PAPER, np.uint8)
-  count = min(_FRAMES, len(clip.frames))
-  chosen = np.linspace(0, len(clip.frames) - 1, count).round().astype(int)
-  for place, frame in enumerate(clip.frames[chosen]):
+def row_of(frames: np.ndarray, paper: int = _PAPER) -> np.ndarray:
+  """uint8 [64, 792]: twelve frames of [T, 64, W], evenly spaced, or fewer.
+
+  `paper` is the grey value between them.
+  """
+  row = np.full((_SIZE, _FRAMES * (_SIZE + 2)), paper, np.uint8)
+  count = min(_FRAMES, len(frames))
+  chosen = np.linspace(0, len(frames) - 1, count).round().astype(int)
+  for place, frame in enumerate(frames[chosen]):
     margin = (_SIZE - frame.shape[1]) // 2
     left = place * (_SIZE + 2) + margin
-    shown = np.maximum(frame, _GROUND)
-    row[:, left : left + frame.shape[1]] = shown
+    row[:, left : left + frame.shape[1]] = np.maximum(frame, _GROUND)
+  return row
+
+
+def _strip(clip, quality):
+  """uint8 [H, W, 3]: frames in a row, and two lines below."""
+  row = row_of(clip.frames)
   caption = np.full((_CAPTION, row.shape[1]), _PAPER, np.uint8)
   says = '; '.join(dict.fromkeys((*quality.reasons, *clip.left_out)))
   found = (

@@ -93,6 +93,7 @@ def get_config() -> ml_collections.ConfigDict:
   evaluation.batch_frames = 1024  # frames embedded at once, padding included
   evaluation.linear_probe = False  # add a linear classifier and kNN
   evaluation.report = True  # write report.html
+  evaluation.show_people = False  # keep frames of real people for the report
 
   c.checkpoint = checkpoint = ml_collections.ConfigDict()
   checkpoint.every_steps = 1000

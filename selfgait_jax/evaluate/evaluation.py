@@ -1,4 +1,4 @@
-"""Scores every trained stage beside its floors and writes the report."""
+"""Scores every trained stage beside its floors."""
 
 import pathlib
 import time
@@ -16,7 +16,7 @@ from selfgait_jax.evaluate import (
   frozen,
   grew_submission,
   linear_floors,
-  report,
+  pictures,
   scores,
   tables,
 )
@@ -26,7 +26,7 @@ from selfgait_jax.run import (
   checkpointing,
   identity,
   manifests,
-  metrics,
+  picture_data,
   pseudo_labels,
 )
 
@@ -37,15 +37,15 @@ BASELINES = {**linear_floors.TITLES, 'random_init': RANDOM_ROW}
 def evaluate(
   config, workdir: pathlib.Path, load: Callable[[str], SequenceSet]
 ) -> dict:
-  """Evaluates the trained stages of a work folder and writes the report.
+  """Evaluates the trained stages of a work folder.
 
   The floors are linear algebra on gait energy images and the network with
   random weights. All processes embed; only process 0 ranks and writes.
 
   Args:
     config: the whole config.
-    workdir: with the stages' checkpoints; receives `results.json` and
-      `report.html`.
+    workdir: with the stages' checkpoints; receives `results.json` and, if
+      there is to be a report, `figures.npz`.
     load: returns the sequences of 'train' or 'test'.
 
   Returns:
@@ -84,19 +84,26 @@ def evaluate(
       rows[title]['metrics'] |= frozen.top1(found, test, config.eval.protocol)
     _log_row(title, rows[title])
 
-  if not processes.is_first():
-    return {}
-  grew_submission.write(config, workdir, found, test)
-  results = describe(config, rows, test) | {
-    'discovery': _audits(sources, rows, load),
-    'seconds': round(time.monotonic() - start, 1),
-  }
-  files.write_json(workdir / 'results.json', results)
-  main = list(rows)[-1]
-  logging.info('%s\n%s', main, tables.per_view_table(rows[main]))
-  logging.info('\n%s', tables.rank1_table(list(rows.items())))
+  results = {}
+  if processes.is_first():
+    grew_submission.write(config, workdir, found, test)
+    results = describe(config, rows, test) | {
+      'discovery': _audits(sources, rows, load),
+      'seconds': round(time.monotonic() - start, 1),
+    }
+    files.write_json(workdir / 'results.json', results)
+    logging.info('%s\n%s', title, tables.per_view_table(rows[title]))
+    logging.info('\n%s', tables.rank1_table(list(rows.items())))
   if config.eval.report:
-    _write_report(config, workdir, results, rows, test)
+    again = lambda clips, frames: embed(
+      variables, label_free, clips, frames, sample, 'with bands blanked'
+    )
+    begun = time.monotonic()
+    drawn = pictures.compute(config, test, title, found, again)
+    if processes.is_first():
+      picture_data.write(workdir, drawn)
+      seconds = time.monotonic() - begun
+      logging.info('pictures for the report in %.1f s', seconds)
   return results
 
 
@@ -235,45 +242,3 @@ def describe(config, rows, test) -> dict:
     'versions': identity.versions(),
     'device': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
   }
-
-
-def _write_report(config, workdir, results, rows, test):
-  report.write(
-    workdir / 'report.html',
-    results,
-    rows=rows,
-    curves=_curves(workdir),
-    clips=_sample_clips(test) if config.data.name == 'synthetic_gait' else [],
-    config=config.to_json_best_effort(),
-  )
-  logging.info('report: %s', workdir / 'report.html')
-
-
-def _curves(workdir):
-  """{stage: its curves}; a stage with an unreadable file is left out."""
-  curves = {}
-  for stage in identity.STAGES:
-    try:
-      curves[stage] = metrics.read_curves(workdir / stage)
-    except Exception as error:  # a damaged file must not cost the report
-      logging.warning(
-        'expected readable curves in %s, found %s: %s; the report leaves them '
-        'out',
-        workdir / stage / 'metrics.jsonl',
-        type(error).__name__,
-        errors.printable(error),
-      )
-  return curves
-
-
-def _sample_clips(sequences, count=6):
-  """(title, first frames) of evenly spaced sequences, of synthetic people."""
-  rows = np.linspace(0, len(sequences) - 1, count).astype(int)
-  return [
-    (
-      f'subject {sequences.subjects[r]}, {sequences.conditions[r]}, '
-      f'view {sequences.views[r]}',
-      sequences[r][:16],
-    )
-    for r in rows
-  ]

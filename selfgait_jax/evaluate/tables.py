@@ -70,9 +70,9 @@ def per_view_cells(
     for name, row in rows:
       metrics = metrics_of(row)
       cells = metrics.get(f'{group}/rank1_per_view')
-      if cells is None or metrics['views'] != views:
+      if cells is None or metrics.get('views') != views:
         continue
-      mean = metrics[f'{group}/rank1']
+      mean = metrics.get(f'{group}/rank1')
       head = [title, name] if named else [title]
       body.append([*head, *map(percent, cells), percent(mean)])
       title = ''

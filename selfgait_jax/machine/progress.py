@@ -7,7 +7,13 @@ class Counter:
   """Counts what is done and says at intervals how long the rest takes."""
 
   def __init__(self, total: int, unit: str, every: float = 2.0):
-    """`unit` names what is counted; lines come `every` so many seconds."""
+    """Starts the clock.
+
+    Args:
+      total: of what is to be done; 0 if nobody knows.
+      unit: names what is counted.
+      every: seconds between two lines.
+    """
     self._total, self._unit, self._every = total, unit, every
     self._done = 0
     self._start = self._said = time.monotonic()
@@ -15,7 +21,8 @@ class Counter:
   def add(self, count: int = 1) -> str | None:
     """Adds to what is done; returns a line where one is due, and at the end.
 
-    Such as '1,200/4,000 sequences | 310.4/s | ETA 0:00:09'.
+    Such as '1,200/4,000 sequences | 310.4/s | ETA 0:00:09', or without a total
+    '1,200 sequences | 310.4/s'.
     """
     self._done += count
     now = time.monotonic()
@@ -24,7 +31,9 @@ class Counter:
     self._said = now
     seconds = now - self._start
     rate = self._done / max(seconds, 1e-6)
-    left = seconds_left(self._done, self._total, seconds)
+    if not self._total:
+      return f'{self._done:,} {self._unit} | {rate:,.1f}/s'
+    left = max(0.0, seconds_left(self._done, self._total, seconds))
     return (
       f'{self._done:,}/{self._total:,} {self._unit} | {rate:,.1f}/s | '
       f'ETA {clock(left)}'

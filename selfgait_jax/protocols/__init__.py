@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from selfgait_jax import errors
-from selfgait_jax.protocols import counting
+from selfgait_jax.protocols import counting, roles
 from selfgait_jax.protocols.definitions import PROTOCOLS, Protocol
 
 
@@ -87,11 +87,8 @@ def evaluate(
   _check_arrays(embeddings, subjects, conditions, views)
   if rerank:
     check_rerank(rules)
-  if rules.cameras:
-    views = np.array([f'camera {view.split("_")[0]}' for view in views])
-  if rules.recordings:
-    views = conditions
-  groups = _roles(rules, subjects, conditions, views, probes, gallery)
+  views = roles.compared_views(rules, conditions, views)
+  groups = roles.roles(rules, subjects, conditions, views, probes, gallery)
   all_probes, all_gallery = (
     np.unique(np.concatenate(rows))
     for rows in zip(*groups.values(), strict=True)
@@ -166,58 +163,6 @@ def _check_arrays(embeddings, subjects, conditions, views):
     )
 
 
-def _roles(rules, subjects, conditions, views, probes, gallery):
-  """{group: (rows of its probes, rows of its gallery)}, without empty ones."""
-  lists = probes is not None or gallery is not None
-  if rules.listed != lists:
-    raise errors.UserError(
-      'expected a list of probes for gait3d and for no other protocol, found '
-      f'protocol {rules.name} {"with" if lists else "without"} one; pass '
-      '`probes` as the data set publishes it'
-    )
-  if rules.listed:
-    keys = zip(subjects, conditions, views, strict=True)
-    names = np.array(['-'.join(key) for key in keys])
-    is_probe, is_gallery = (
-      np.isin(names, [] if listed is None else list(listed))
-      for listed in (probes, gallery)
-    )
-    is_probe = ~is_gallery if probes is None else is_probe
-    is_gallery = ~is_probe if gallery is None else is_gallery
-    groups = {'all': (np.flatnonzero(is_probe), np.flatnonzero(is_gallery))}
-  else:
-    groups = {
-      group: (
-        rules.rows(conditions, members),
-        rules.rows(conditions, rules.galleries.get(group, rules.gallery)),
-      )
-      for group, members in rules.probes.items()
-    }
-  found = [
-    np.unique(np.concatenate(r)) for r in zip(*groups.values(), strict=True)
-  ]
-  groups = {
-    group: (rows, columns)
-    for group, (rows, columns) in groups.items()
-    if len(rows) and len(columns)
-  }
-  if not groups:
-    wanted = [c for members in rules.probes.values() for c in members]
-    raise errors.UserError(
-      f'expected probes ({", ".join(wanted) or "the list"}) and a gallery '
-      f'({", ".join(rules.gallery) or "the rest"}) for {rules.name}, found '
-      f'{len(found[0])} probes and {len(found[1])} gallery sequences with '
-      f'conditions {_listed(np.unique(conditions))}; '
-      'change config.eval.protocol or the data set'
-    )
-  if rules.score is counting.view_pairs and len(np.unique(views)) < 2:
-    raise errors.UserError(
-      f'expected at least two views for {rules.name}, which leaves identical '
-      f'views out, found {errors.printable(views[0])} only; prepare more views'
-    )
-  return groups
-
-
 def _note_small_galleries(rules, groups, views):
   """Logs, once per run, which ranks exceed the smallest gallery."""
   if rules.score is counting.view_pairs:
@@ -244,14 +189,9 @@ def _check_gallery(rules, subjects, probes, gallery):
   if len(missing):
     raise errors.UserError(
       f'expected gallery sequences ({", ".join(rules.gallery)}) of every test '
-      f'subject, found none for {_listed(missing)} ({len(missing)} in '
+      f'subject, found none for {roles.listed(missing)} ({len(missing)} in '
       'all); prepare them or name these in config.data.exclude_subjects'
     )
-
-
-def _listed(names):
-  """The first names, for a message."""
-  return errors.printable(', '.join(names[:8]))
 
 
 def _plain(value):

@@ -23,6 +23,7 @@ def config_hash(config) -> str:
     settings.pop(name)
   for name in WITHOUT_EFFECT_IN_DATA:
     settings['data'].pop(name)
+  settings['eval'].pop('show_people')
   # Added only if in use: without them, hashes stay what they were before.
   if config.log.held_out_every_steps:  # these subjects don't train
     settings['held_out_subjects'] = config.log.held_out_subjects

@@ -82,6 +82,7 @@ RUN = {
   'eval.batch_frames': _COUNT,
   'eval.linear_probe': SWITCH,
   'eval.report': SWITCH,
+  'eval.show_people': SWITCH,
   'checkpoint.every_steps': _COUNT,
   'checkpoint.keep': _COUNT,
   'log.every_steps': _COUNT,

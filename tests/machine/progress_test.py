@@ -19,3 +19,13 @@ def test_lines_come_at_intervals_and_at_the_end(monkeypatch):
 def test_clock():
   assert progress.clock(90.4) == '0:01:30'
   assert progress.clock(36001) == '10:00:01'
+
+
+def test_without_a_total_there_is_no_time_left():
+  counter = progress.Counter(0, 'frames', every=0)
+  assert counter.add(5).startswith('5 frames | ') and 'ETA' not in counter.add()
+
+
+def test_more_than_promised_is_left_in_no_time():
+  counter = progress.Counter(3, 'frames', every=0)
+  assert counter.add(5).endswith('ETA 0:00:00')

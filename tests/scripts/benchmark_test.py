@@ -71,6 +71,7 @@ def run(monkeypatch, capsys):
 @pytest.mark.slow
 def test_use_times_all_that_people_do(run, monkeypatch):
   monkeypatch.setattr(use_case, 'LONG', 40)
+  monkeypatch.setattr(use_case, 'VIDEO', 100)
   lines = run(
     'use --clips=2 --enrolled=5 --probes=2 --parts=2 --features=3 --repeats=1'
   )
@@ -79,7 +80,12 @@ def test_use_times_all_that_people_do(run, monkeypatch):
     'first embedding',
     'first embedding, programs kept',
   ]
-  assert lines[-1]['what'] == 'enrolling one clip' and len(lines) == 10
+  assert [line['what'] for line in lines][-3:] == [
+    'enrolling one clip',
+    'page view',
+    '60 frames dropped on the page',
+  ]
+  assert len(lines) == 13
   for line in lines:
     assert line['seconds'] > 0 and line['checkpoint'] == 'walkers'
 

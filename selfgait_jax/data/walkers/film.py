@@ -1,5 +1,8 @@
 """A film of a walker who crosses the picture, seen by a still camera."""
 
+import pathlib
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
@@ -16,19 +19,34 @@ NOISE = 1.5  # grey levels
 
 
 def frames(subject: str, condition: str, seed: int) -> np.ndarray:
-  """A walker from the left edge to the right one, uint8 [T, 360, 640] grey."""
+  """A walker from the right edge to the left one, uint8 [T, 360, 640] grey."""
+  rng = draws.generator(seed, 'film', subject)
+  seen = masks(subject, condition, seed)
+  film = rng.normal(WALL, NOISE, seen.shape)
+  film[seen] -= WALL - PERSON
+  return np.clip(film, 0, 255).astype(np.uint8)
+
+
+def masks(subject: str, condition: str, seed: int) -> np.ndarray:
+  """Where the walker is in each of the `frames`, bool [T, 360, 640]."""
   count = (WIDTH + STATURE) // STRIDE
   silhouettes = walkers.render_sequence(subject, condition, '090', count, seed)
-  grown = _grow(silhouettes)
-  rng = draws.generator(seed, 'film', subject)
-  film = rng.normal(WALL, NOISE, (count, HEIGHT, WIDTH))
-  for number, body in enumerate(grown):
-    left = number * STRIDE - STATURE
-    seen = slice(max(left, 0), min(left + STATURE, WIDTH))
-    part = body[:, seen.start - left : seen.stop - left]
-    place = film[number, FLOOR - STATURE : FLOOR, seen]
-    place[part] -= WALL - PERSON
-  return np.clip(film, 0, 255).astype(np.uint8)
+  seen = np.zeros((count, HEIGHT, WIDTH), bool)
+  for number, body in enumerate(_grow(silhouettes)):
+    left = WIDTH - number * STRIDE
+    columns = slice(max(left, 0), min(left + STATURE, WIDTH))
+    part = body[:, columns.start - left : columns.stop - left]
+    seen[number, FLOOR - STATURE : FLOOR, columns] = part
+  return seen
+
+
+def write(path: pathlib.Path, frames: Iterable[np.ndarray]) -> None:
+  """Writes frames as an MP4 file (MPEG-4 Part 2)."""
+  codec = cv2.VideoWriter_fourcc(*'mp4v')
+  writer = cv2.VideoWriter(str(path), codec, RATE, (WIDTH, HEIGHT))
+  for frame in frames:
+    writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+  writer.release()
 
 
 def _grow(silhouettes):
