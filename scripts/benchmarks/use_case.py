@@ -83,10 +83,10 @@ def _video(options, folder):
   frames = itertools.islice(itertools.cycle(crossing), VIDEO)
   path = folder / 'crossing.mp4'
   film.write(path, frames)
-  seconds = []
-  for number in range(options.repeats):
-    out = f'--out=silhouettes {number}'
-    seconds.append(_run(folder, 'silhouettes', path.name, out)[0])
+  seconds = [
+    _run(folder, 'silhouettes', path.name, f'--out=silhouettes {number}')[0]
+    for number in range(options.repeats)
+  ]
   line = _line('video of 640 x 360', seconds)
   rate = VIDEO / line['seconds']
   yield line | {'frames': VIDEO, 'frames_per_second': round(rate, 1)}

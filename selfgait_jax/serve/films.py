@@ -1,10 +1,15 @@
 """The one place where a video becomes clips."""
 
+import dataclasses
+import os
+import pathlib
+import tempfile
 from collections.abc import Iterator
 
-import numpy as np
-
+from selfgait_jax.clips import reading
 from selfgait_jax.clips.clip import Clip
+from selfgait_jax.video import extract, folder, segmenters
+from selfgait_jax.video import reading as videos
 
 SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
@@ -14,12 +19,20 @@ def is_film(path: str) -> bool:
 
 
 def read(path: str) -> Iterator[Clip]:
-  """Yields the clips of a video; runs in the process that has limits."""
-  yield Clip(
-    path,
-    np.zeros((0, 64, 64), np.uint8),
-    (
-      'a video: make silhouettes of it first, by `selfgait silhouettes VIDEO '
-      '--out=DIR`, and drop the folder DIR',
-    ),
-  )
+  """Yields a clip for each track of a video from a camera that stands still.
+
+  Runs in the process that has limits. The source of a clip is the path with
+  '/track-001' behind it.
+
+  Raises:
+    UserError: it is no video.
+  """
+  with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as name:
+    video = videos.open_video(path)
+    place = folder.VideoFolder(
+      pathlib.Path(name, 'video'), video, segmenters.BACKGROUND
+    )
+    segmenter = segmenters.make(segmenters.BACKGROUND)
+    for found in extract.extract(video, segmenter, place, lambda read: read):
+      for clip in reading.read_clips(place.path / found.track):
+        yield dataclasses.replace(clip, source=f'{path}/{found.track}')

@@ -104,7 +104,7 @@ class Tracker:
       claims = [
         track
         for place, track in enumerate(self.tracks)
-        if track.seen >= _KNOWN
+        if (track.seen >= _KNOWN or track.crowd)
         and chosen.get(place, number) == number
         and inside[place, number] > _COVERED * boxes[place]
       ]

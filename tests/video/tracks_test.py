@@ -77,6 +77,15 @@ def test_one_touch_of_one_frame_ends_both():
   assert [(n, t.end) for n, t in ended[:2]] == [(10, tracks.TOUCHED)] * 2
 
 
+def test_a_third_who_touches_two_at_once_is_not_followed():
+  alone = blobs_at(100, 170, 240)
+  pair, three = blobs_at(100, width=130), blobs_at(100, width=200)
+  third = blobs_at(240)
+  tracker, ended = run([alone] * 10 + [pair + third, three, three, three])
+  assert [track.end for _, track in ended[:3]] == [tracks.TOUCHED] * 3
+  assert all(track.crowd for track in tracker.tracks)
+
+
 def test_a_pair_that_comes_as_one_is_known_when_it_parts():
   frames = [
     blobs_at(100 + 6 * n, 140 + 6 * n + 3 * max(0, n - 20)) for n in range(60)
