@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 
+import cv2
 import fabricated
 import hostile
 import hypothesis
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from served import npy, npz, png
 
 from selfgait_jax import errors
+from selfgait_jax.data.walkers import film
 from selfgait_jax.serve import decoding, jobs, uploads
 
 CLIP = fabricated.silhouettes(30)
@@ -91,13 +93,28 @@ def test_hostile_files_end_in_sentences_beside_a_good_one(decode):
     'pickle.npy': 'elements of type object|shape',
     'pickle.npz:b': 'elements of type object|shape',
     'no.npz': 'NumPy',
-    'film.mp4': 'selfgait silhouettes',
+    'film.mp4': 'expected a video',
   }
   assert set(found) == set(said)
   for source, words in said.items():
     clip = found[source]
     assert not len(clip.frames)
     assert any(part in clip.left_out[0] for part in words.split('|')), clip
+
+
+def test_a_video_becomes_the_clips_of_its_people(decode, tmp_path):
+  path = tmp_path / 'made.mp4'
+  writer = cv2.VideoWriter(
+    str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, (320, 180)
+  )
+  for frame in film.frames('001', 'nm-01', 0):
+    small = cv2.resize(frame, (320, 180))
+    writer.write(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR))
+  writer.release()
+  found = decode({'walk.mp4': path.read_bytes()})
+  assert list(found) == ['walk.mp4/track-001']
+  assert len(found['walk.mp4/track-001'].frames) > 25
+  assert not [p for p in tmp_path.iterdir() if p.is_dir()]
 
 
 def test_too_many_frames_are_a_sentence(decode):
