@@ -24,6 +24,7 @@ extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'myst_nb']
 exclude_patterns = ['site']
 
 html_theme = 'furo'
+highlight_language = 'text'  # of blocks that name none: output
 smartquotes = False  # '' is an empty text
 html_title = f'selfgait_jax {version}'
 html_copy_source = False
