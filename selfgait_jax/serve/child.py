@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from selfgait_jax import errors
 from selfgait_jax.clips import reading
@@ -21,8 +22,11 @@ SECONDS = 120  # of the processor
 
 def main() -> None:
   _limit()
-  given = json.load(sys.stdin)
-  out = sys.stdout.buffer
+  answer(json.load(sys.stdin), sys.stdout.buffer)
+
+
+def answer(given: dict[str, Any], out: BinaryIO) -> None:
+  """Writes the clips of `given['paths']`, up to `given['frames']` frames."""
   try:
     left = given['frames']
     for place, path in enumerate(given['paths']):
@@ -44,7 +48,6 @@ def main() -> None:
     _write(out, {'end': True})
   except errors.UserError as error:
     _write(out, {'error': str(error)})
-  out.flush()
 
 
 def _clips(path) -> Iterator[Clip]:

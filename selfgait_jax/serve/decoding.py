@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -114,12 +114,14 @@ def read_answer(
     yield clip
 
 
+def question(items: Sequence[uploads.Item]) -> dict[str, Any]:
+  """What the process is asked."""
+  paths = [item.path for item in items]
+  return {'paths': paths, 'frames': silhouettes.MOST_FRAMES}
+
+
 def _ask(process, items):
-  given = {
-    'paths': [item.path for item in items],
-    'frames': silhouettes.MOST_FRAMES,
-  }
-  process.stdin.write(json.dumps(given).encode())
+  process.stdin.write(json.dumps(question(items)).encode())
   process.stdin.close()
 
 

@@ -2,14 +2,22 @@
 
 import pytest
 from fastapi import testclient
-from served import ADDRESS
+from served import ADDRESS, Embedder
 
-from selfgait_jax.serve import app
+from selfgait_jax.serve import app, service
 
 PATHS = (
   '/', '/nothing', '/static/page.js', '/api/people', '/openapi.json',
   '/api/jobs/none', '/people/none',
 )  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def page(tmp_path_factory):
+  """One for all tests: nothing is changed."""
+  gallery = tmp_path_factory.mktemp('guard') / 'people.gallery'
+  with service.Service(gallery, Embedder()) as one:
+    yield one
 
 
 @pytest.fixture

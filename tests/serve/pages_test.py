@@ -14,9 +14,23 @@ from selfgait_jax import errors
 from selfgait_jax.clips import reading
 from selfgait_jax.data.walkers import walkers
 from selfgait_jax.gallery.gallery import Gallery
-from selfgait_jax.serve import app, service, tasks
+from selfgait_jax.serve import app, child, decoding, service, tasks
 
 SCRIPT = '<script>alert(1)</script>'
+
+
+@pytest.fixture(autouse=True)
+def decoded_here(request, monkeypatch):
+  """Starting a process for every drop would take most of the time."""
+
+  def decode(upload, job):
+    answer = io.BytesIO()
+    child.answer(decoding.question(upload.items), answer)
+    answer.seek(0)
+    yield from decoding.read_answer(answer, upload.items)
+
+  if request.function is not test_a_dropped_file_stays_on_no_disk:
+    monkeypatch.setattr(decoding, 'decode', decode)
 
 
 def walk(person, condition='nm-01'):
