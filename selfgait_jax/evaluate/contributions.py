@@ -60,7 +60,7 @@ def of_parts(
 
 def occluded(
   sample: Sample, test: SequenceSet, max_frames: int, seed: int
-) -> tuple[Sample, SequenceSet, np.ndarray]:
+) -> tuple[Sample, SequenceSet]:
   """Clips of some probes, as they are and with each band blanked.
 
   Args:
@@ -71,7 +71,7 @@ def occluded(
 
   Returns:
     The smaller sample; the clips of its probes, all as they are, then all with
-    the first band blanked, and so on; the edges of the bands, rows [BANDS + 1].
+    the first band blanked, and so on.
   """
   frames = min(max_frames, CLIP_FRAMES)
   # No more than the test side itself, so that small runs stay quick.
@@ -87,7 +87,7 @@ def occluded(
         clip = clip.copy()
         clip[:, edges[band] : edges[band + 1]] = 0
       records.append(('', '', '', clip))
-  return few, sequences.from_records(records, test.name), edges
+  return few, sequences.from_records(records, test.name)
 
 
 def of_bands(

@@ -99,7 +99,7 @@ def evaluate(
       variables, label_free, clips, frames, sample, 'with bands blanked'
     )
     begun = time.monotonic()
-    drawn = pictures.compute(config, test, title, found, again)
+    drawn = pictures.compute(config, test, found, again)
     if processes.is_first():
       picture_data.write(workdir, drawn)
       seconds = time.monotonic() - begun

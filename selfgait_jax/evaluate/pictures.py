@@ -25,7 +25,6 @@ CONFUSIONS = 10  # at most
 def compute(
   config,
   test: SequenceSet,
-  title: str,
   embeddings: np.ndarray,
   embed: Callable[[SequenceSet, int], np.ndarray],
 ) -> dict[str, np.ndarray]:
@@ -37,7 +36,6 @@ def compute(
   Args:
     config: the whole config.
     test: the test side.
-    title: of the row.
     embeddings: [N, P, D], of the row.
     embed: (sequences, max_frames) -> embeddings, with the weights of the row.
 
@@ -47,7 +45,7 @@ def compute(
   drawn = sample.draw(
     config.eval.protocol, test, config.seed, scores.probe_lists(config)
   )
-  few, clips, edges = contributions.occluded(
+  few, clips = contributions.occluded(
     drawn, test, config.eval.max_frames, config.seed
   )
   blanked = embed(clips, contributions.CLIP_FRAMES)
@@ -65,7 +63,7 @@ def compute(
       'reliability': matching.reliability(drawn, pairs, seed),
       'map': embedding_map.draw(embeddings, test, seed),
     }
-  sections['bands'] = {'edges': edges, 'probes': np.array(few.size[0])}
+  sections['bands'] = {'probes': np.array(few.size[0])}
   sections['bands'] |= contributions.of_bands(few, embeddings, blanked, metric)
   few = drawn.fewer(contributions.PROBES, seed)
   sections['parts'] = {
@@ -82,7 +80,6 @@ def compute(
         for g in drawn.groups
       ]
     ),
-    'row': np.array(title),
     'run': np.array(f'{identity.config_hash(config)} {test.fingerprint}'),
     'size': np.array(drawn.size),
     'real_people': np.array(int(_are_real(config))),

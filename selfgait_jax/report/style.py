@@ -67,7 +67,7 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; padding-top: .5rem;
 h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
 p.headline { font-size: 1.45rem; line-height: 1.35; max-width: 46rem;
   margin: .4rem 0; }
-p.note, figcaption, .fact { color: var(--soft); font-size: .9rem;
+p.note, figcaption { color: var(--soft); font-size: .9rem;
   max-width: 46rem; }
 p.note { margin: .2rem 0 .8rem; }
 nav { font-size: .9rem; margin-top: 1rem; display: flex; flex-wrap: wrap;

@@ -41,6 +41,7 @@ def test_what_changes_a_number_is_hashed(one, other):
     (CHECKED, CHECKED | {'log__held_out_frames': 3}),
     (PACKED, PACKED | {'data__packed_file': '/b.npz'}),
     (OFF, OFF | {'data__loader': 'device', 'log__every_steps': 1}),
+    (OFF, OFF | {'eval__show_people': True}),
   ],
 )
 def test_what_changes_no_number_is_not(one, other):
