@@ -80,11 +80,14 @@ def _picture(number, clips, found):
   draw = ImageDraw.Draw(image)
   draw.line((0, FLOOR + 1, SIZE[0], FLOOR + 1), DIM)
   for place, (name, clip) in enumerate(clips.items()):
-    left = SIZE[0] - (number * STEP - place * SPACING) % LOOP
-    body = Image.fromarray(clip[2 * number]).resize((STATURE, STATURE))
+    walked = (number * STEP - place * SPACING) % LOOP
+    left = SIZE[0] - walked
+    body = Image.fromarray(clip[2 * round(walked / STEP)]).resize(
+      (STATURE, STATURE)
+    )
     image.paste(BODY, (round(left), FLOOR - STATURE), body)
     middle = left + STATURE / 2
-    named = left < SIZE[0] - WAIT * STEP
+    named = walked > WAIT * STEP
     colour = RIGHT if found[name] == name else WRONG
     label, colour = (found[name], colour) if named else ('?', DIM)
     draw.text((middle, 30), label, colour, _font(17), anchor='mm')

@@ -26,6 +26,7 @@ from selfgait_jax import errors
 from selfgait_jax.data import datasets
 from selfgait_jax.machine import files, progress
 from selfgait_jax.report import comparison, published
+from selfgait_jax.run import metrics
 
 # By data set: the network as it is published, its recipe and more arguments.
 TABLES = {
@@ -56,8 +57,13 @@ UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400}
 def main() -> int:
   """Returns 1, after one sentence, if a row failed; 0 if the budget ended."""
   options = _parse()
+  # As Ctrl-C does, SIGTERM lets the present run save and end.
+  signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
     _reproduce(options)
+  except KeyboardInterrupt:
+    print('stopped; the same command goes on')
+    return 130
   except errors.UserError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
@@ -102,7 +108,8 @@ def _run(options, row, seed, until):
     if program.wait() == 128 + signal.SIGTERM:
       print('nothing of the last minutes was saved; a longer --budget may help')
     return False
-  except KeyboardInterrupt:  # the run got it too, and saves
+  except KeyboardInterrupt:
+    program.terminate()  # it saves; after Ctrl-C it knows already
     program.wait()
     raise
   if status:
@@ -110,7 +117,12 @@ def _run(options, row, seed, until):
       f'expected {row[0]} to finish, found exit status {status}; its log above '
       'says why, and the same command goes on'
     )
-  return (workdir / 'results.json').exists()
+  if not (workdir / 'results.json').exists():
+    raise errors.UserError(
+      f'expected {row[0]} to finish, found that it was stopped from elsewhere; '
+      'the same command goes on'
+    )
+  return True
 
 
 def _announce(options, rows):
@@ -142,8 +154,8 @@ def _work(options, row):
       )
   rates = []
   for path in _workdir(options, row, 0).glob('*/metrics.jsonl'):
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    rates += [x['frames_per_second'] for x in lines if 'frames_per_second' in x]
+    curves = metrics.read_curves(path.parent)
+    rates += [rate for _, rate in curves.get('frames_per_second', ())]
   return steps, frames, sorted(rates)[len(rates) // 2] if rates else None
 
 

@@ -11,6 +11,7 @@ from selfgait_jax.cli import command
 
 SCRIPTS = (
   'prepare_silhouettes.py',
+  'reproduce.py',
   'convert_checkpoint.py',
   'benchmark.py',
   'run_tpu_pod.sh',

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     embedder = common.load(options)
     with service.Service(path, embedder) as served:
       config = uvicorn.Config(
-        app.make_app(served, host, token),
+        app.make_app(served, {host, bound.getsockname()[0]}, token),
         # Requests name people's clips: nothing is written of them.
         log_level='warning',
         access_log=False,
@@ -81,7 +81,7 @@ def _bind(host, port):
     bound = socket.socket(family, kind)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(address)
-  except OSError as error:
+  except (OSError, UnicodeError) as error:
     raise errors.UserError(
       f'expected an address that is free at {errors.printable(host)} port '
       f'{port}, found {errors.first_line(error)}; change --host or --port'

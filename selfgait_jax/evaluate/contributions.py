@@ -8,7 +8,7 @@ from selfgait_jax.data.sequences import SequenceSet
 from selfgait_jax.evaluate.sample import Sample
 
 BANDS = 8  # of the rows of a silhouette
-PROBES = 200  # whose parts are left out
+PROBES = 200  # at most, on which parts are left out
 FRAMES = 10_000  # at most, that are embedded with a band blanked
 CLIP_FRAMES = 24  # of a sequence, at most
 

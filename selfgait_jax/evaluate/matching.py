@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfgait_jax.evaluate.sample import Sample
-from selfgait_jax.protocols import verification
+from selfgait_jax.protocols import logistic, verification
 
 BINS = 60  # of the histograms
 RATES = 50  # points of a DET curve
@@ -61,18 +61,21 @@ def distances(
     for kind, chosen in (('genuine', mates), ('impostor', ~mates)):
       found[kind][i] = np.histogram(clipped[there & chosen], edges)[0]
     order = np.argsort(distance[there], kind='stable')
-    genuine = np.cumsum(mates[there][order])
-    impostor = np.arange(1, len(genuine) + 1) - genuine
+    ordered, same = distance[there][order], mates[there][order]
+    # Pairs at one distance are accepted together.
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    ends = ends[: len(ordered)]
+    genuine, impostor = np.cumsum(same)[ends], np.cumsum(~same)[ends]
     if not len(genuine) or not genuine[-1] or not impostor[-1]:
       continue
     rejected = 1 - genuine / genuine[-1]
     equal = np.argmax(impostor / impostor[-1] >= rejected)
-    found['threshold'][i] = distance[there][order][equal]
+    found['threshold'][i] = ordered[ends][equal]
     error = verification.equal_error(genuine, impostor)
     found['equal_error'][i] = 100 * error
-    last = [verification.last_allowed(impostor, rate) for rate in allowed]
+    at = [verification.last_allowed(impostor, rate) for rate in allowed]
     measurable = allowed * impostor[-1] >= 1
-    curve = 100 * np.append(1, rejected)[last]
+    curve = 100 * np.append(1, rejected)[at]
     found['false_reject'][i] = np.where(measurable, curve, np.nan)
   return found
 
@@ -93,11 +96,9 @@ def reliability(
 
   Returns:
     `predicted` and `observed` [G, PROBABILITIES], means in percent, NaN in an
-    empty bin; `weight` [G, PROBABILITIES], shares of the pairs; {} with fewer
-    than four people or without pairs of both kinds in a fold.
+    empty bin; `weight` [G, PROBABILITIES], shares of the balanced weight; {}
+    with fewer than four people or without pairs of both kinds in a fold.
   """
-  from sklearn import linear_model
-
   probes, galleries, mates, distance, group = _flat(sample, pairs)
   people = np.union1d(probes, galleries)
   count = min(FOLDS, len(people) // 2)
@@ -108,17 +109,14 @@ def reliability(
   fold[rng.permutation(people)] = np.arange(len(people)) % count
   own, other = fold[probes], fold[galleries]
   probability = np.full(len(distance), np.nan)
-  scale = max(float(distance.std()), 1e-12)
-  x = ((distance - distance.mean()) / scale)[:, None]
   for number in range(count):
     fit = np.flatnonzero((own != number) & (other != number))
     fit = rng.permutation(fit)[:_MOST_PAIRS]
     tried = np.flatnonzero((own == number) & (other == number))
     if not len(tried) or len(set(mates[fit])) < 2:
       continue
-    model = linear_model.LogisticRegression(class_weight='balanced')
-    model.fit(x[fit], mates[fit])
-    probability[tried] = model.predict_proba(x[tried])[:, 1]
+    curve = logistic.fit(distance[fit], mates[fit])
+    probability[tried] = logistic.probability(distance[tried], *curve)
   there = np.isfinite(probability)
   if len(set(mates[there])) < 2:
     return {}
@@ -131,7 +129,7 @@ def reliability(
     if len(set(mates[some])) < 2:
       continue
     p, same = probability[some], mates[some]
-    weight = np.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
+    weight = logistic.balanced_weights(same)
     place = np.minimum((p * PROBABILITIES).astype(int), PROBABILITIES - 1)
     total = np.bincount(place, weight, PROBABILITIES)
     filled = total > 0
@@ -145,7 +143,7 @@ def reliability(
 def confusions(
   sample: Sample, pairs: dict[str, tuple[np.ndarray, np.ndarray]], count: int
 ) -> list[Confusion]:
-  """The probes whose nearest other person is nearest before their own.
+  """Probes that lie nearer to another person than to any mate.
 
   All views that the protocol ranks count at once. Two people are confused with
   each other at most once.

@@ -14,7 +14,6 @@ from selfgait_jax.evaluate import (
   sample,
   scores,
   strips,
-  tables,
 )
 from selfgait_jax.machine import processes
 from selfgait_jax.run import identity
@@ -74,12 +73,7 @@ def compute(
   confused = matching.confusions(drawn, pairs, CONFUSIONS)
   found = {
     'groups': np.array(list(drawn.groups)),
-    'titles': np.array(
-      [
-        tables.group_title({'protocol': drawn.rules.label}, g)
-        for g in drawn.groups
-      ]
-    ),
+    'titles': np.array([drawn.rules.title(g) for g in drawn.groups]),
     'run': np.array(f'{identity.config_hash(config)} {test.fingerprint}'),
     'size': np.array(drawn.size),
     'real_people': np.array(int(_are_real(config))),

@@ -120,7 +120,9 @@ def _fewer_people(groups, subjects, seed):
   order = np.random.default_rng(seed).permutation(len(people))
   probed = np.isin(people[order], subjects[probes])
   order = np.concatenate([order[probed], order[~probed]])
-  kept = people[order[np.cumsum(counts[order]) <= GALLERY]]
+  fits = np.cumsum(counts[order]) <= GALLERY
+  fits[0] = True
+  kept = people[order[fits]]
   chosen = np.isin(subjects, kept)
   found = {
     group: (rows[chosen[rows]], columns[chosen[columns]])

@@ -6,10 +6,9 @@ from selfgait_jax.data.sequences import SequenceSet
 
 FRAMES = 12  # of a sample clip
 FEW_FRAMES = 5  # of a confusion
-KINDS, VIEWS = (
-  4,
-  3,
-)  # sample clips: at most so many kinds of conditions and views
+KINDS = 4  # of conditions among the sample clips, at most
+VIEWS = 3  # of each kind, at most
+CYCLE = 26  # frames, about one gait cycle
 
 
 def choose(sequences: SequenceSet, seed: int) -> np.ndarray:
@@ -41,7 +40,7 @@ def frames(sequences: SequenceSet, row: int, count: int) -> np.ndarray:
 
   The last frame is repeated where there are fewer.
   """
-  clip = sequences[row][:26]
+  clip = sequences[row][:CYCLE]
   places = np.linspace(0, len(clip) - 1, min(count, len(clip))).round()
   places = np.pad(places.astype(int), (0, count - len(places)), 'edge')
   return clip[places]

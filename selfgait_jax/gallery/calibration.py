@@ -8,7 +8,7 @@ import numpy as np
 
 from selfgait_jax import errors
 from selfgait_jax.gallery import ranking
-from selfgait_jax.protocols import open_set
+from selfgait_jax.protocols import logistic, open_set
 
 _BINS = 10  # of the calibration error
 
@@ -26,8 +26,7 @@ class Curve:
   intercept: float
 
   def probability(self, distance: np.ndarray) -> np.ndarray:
-    score = self.intercept + self.slope * np.asarray(distance, np.float64)
-    return 1 / (1 + np.exp(-np.clip(score, -500, 500)))
+    return logistic.probability(distance, self.slope, self.intercept)
 
   def accepts(self, distance: float) -> bool:
     return distance <= self.threshold
@@ -76,15 +75,8 @@ def fit(trials: open_set.Trials, far: float) -> Curve:
     UserError: there are too few people or clips, or the own person is not
       nearer than others; or scikit-learn is missing.
   """
-  try:
-    from sklearn import linear_model
-  except ImportError as error:
-    raise errors.UserError(
-      'expected scikit-learn for a calibration, found none; run pip install '
-      '"selfgait_jax[report]"'
-    ) from error
   finite = np.isfinite(trials.distance)
-  distance = np.float64(trials.distance[finite])
+  distance = trials.distance[finite]
   genuine = trials.genuine[finite]
   threshold = open_set.threshold(trials, far)
   if threshold is None or not genuine.any():
@@ -95,17 +87,19 @@ def fit(trials: open_set.Trials, far: float) -> Curve:
       f'{(~genuine).sum():,} of different people; add people or choose a '
       'larger rate'
     )
-  mean, scale = distance.mean(), max(distance.std(), 1e-12)
-  # Weights make both kinds count alike, however many others there are.
-  model = linear_model.LogisticRegression(class_weight='balanced')
-  model.fit(((distance - mean) / scale)[:, None], genuine)
-  slope = float(model.coef_[0, 0] / scale)
+  try:
+    slope, intercept = logistic.fit(distance, genuine)
+  except ImportError as error:
+    raise errors.UserError(
+      'expected scikit-learn for a calibration, found none; run pip install '
+      '"selfgait_jax[report]"'
+    ) from error
   if slope >= 0:
     raise errors.UserError(
       'expected clips of one person nearer to each other than to those of '
       'others, found them no nearer; check the names or use another checkpoint'
     )
-  return Curve(threshold, slope, float(model.intercept_[0]) - slope * mean)
+  return Curve(threshold, slope, intercept)
 
 
 def error(trials: open_set.Trials, curve: Curve) -> float | None:
@@ -119,7 +113,7 @@ def error(trials: open_set.Trials, curve: Curve) -> float | None:
   if genuine.all() or not genuine.any():
     return None
   probability = curve.probability(trials.distance[finite])
-  weight = np.where(genuine, 0.5 / genuine.sum(), 0.5 / (~genuine).sum())
+  weight = logistic.balanced_weights(genuine)
   place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
   gap = np.bincount(place, weight * (probability - genuine), _BINS)
   return float(np.abs(gap).sum())

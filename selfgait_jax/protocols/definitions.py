@@ -67,7 +67,7 @@ class Protocol:
 
   def title(self, group: str) -> str:
     """Name of a probe group in tables, for example 'NM#5-6'."""
-    prefix, members = f'{group}-', self.probes[group]
+    prefix, members = f'{group}-', self.probes.get(group, ())
     numbers = [c.removeprefix(prefix) for c in members if c.startswith(prefix)]
     if not numbers or not all(number.isdigit() for number in numbers):
       return group.upper()

@@ -90,11 +90,11 @@ class Axes:
     path = [f'{self._at(a):.1f} {self._up(b):.1f}' for a, b in there + back]
     self._path([f'M{"L".join(path)}Z'], f'area {css}')
 
-  def vertical(self, x: float, label: str, css: str = '') -> None:
+  def vertical(self, x: float, label: str) -> None:
     """A dashed line at x, with a label at its top."""
     at = self._at(x)
     self._parts.append(
-      f'<path class="mark {css}" d="M{at:.1f} {self._top}V{self._base}"/>'
+      f'<path class="mark" d="M{at:.1f} {self._top}V{self._base}"/>'
     )
     side, shift = ('end', -4) if at > WIDTH / 2 else ('', 4)
     self._parts.append(

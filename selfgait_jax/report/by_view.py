@@ -92,6 +92,4 @@ def _map(metrics, group):
     return ''
   views = [tables.degrees(view) for view in metrics['views']]
   matrix = np.array(metrics[f'{group}/matrix'], float)
-  return charts.heat_map(
-    matrix, views, views, 'probe', 'gallery', f'rank-1 by view pair, {group}'
-  )
+  return charts.heat_map(matrix, views, f'rank-1 by view pair, {group}')

@@ -54,46 +54,36 @@ def bars(rows: Sequence[Bar], title: str) -> str:
   return axes.svg(axes.WIDTH, step * len(rows) + 4, title, parts)
 
 
-def heat_map(
-  matrix: np.ndarray,
-  rows: Sequence[str],
-  columns: Sequence[str],
-  row_label: str,
-  column_label: str,
-  title: str,
-) -> str:
-  """Values from 0 to 100 as colours and numbers; NaN stays empty.
+def heat_map(matrix: np.ndarray, views: Sequence[str], title: str) -> str:
+  """Rank-1 by pairs of views as colours and numbers; NaN stays empty.
 
   Args:
-    matrix: [R, C].
-    rows: names, R of them.
-    columns: C of them.
-    row_label: what the rows are.
-    column_label: what the columns are.
+    matrix: [V, V] of percent, probe views down and gallery views across.
+    views: names, V of them.
     title: for those who cannot see it.
   """
   left, top = 40, 30
-  side = (axes.WIDTH - left - 2) / max(len(columns), 1)
+  side = (axes.WIDTH - left - 2) / max(len(views), 1)
   tall = min(side, 28.0)
   # Names that would overlap are left out, but for every second or third.
-  longest = max(map(len, columns), default=1)
+  longest = max(map(len, views), default=1)
   every = max(1, int(np.ceil(longest * 6 / side)))
   parts = [
-    axes.label_at(2, 10, f'{row_label} ↓, {column_label} →'),
+    axes.label_at(2, 10, 'probe ↓, gallery →'),
     *(
-      axes.label_at(left + (i + 0.5) * side, top - 5, name, 'cell')
-      for i, name in enumerate(columns)
+      axes.label_at(left + (i + 0.5) * side, top - 5, view, 'cell')
+      for i, view in enumerate(views)
       if i % every == 0
     ),
   ]
-  for r, name in enumerate(rows):
+  for r, probe in enumerate(views):
     y = top + r * tall
-    parts.append(axes.label_at(left - 4, y + tall / 2 + 4, name[:6], 'end'))
+    parts.append(axes.label_at(left - 4, y + tall / 2 + 4, probe[:6], 'end'))
     for c, value in enumerate(matrix[r]):
-      tip = f'{row_label} {name}, {column_label} {columns[c]}'
+      tip = f'probe {probe}, gallery {views[c]}'
       where = left + c * side, y, side, tall
       parts.append(_cell(where, value, value, tip, f'{value:.0f}'))
-  return axes.svg(axes.WIDTH, top + len(rows) * tall + 2, title, parts)
+  return axes.svg(axes.WIDTH, top + len(views) * tall + 2, title, parts)
 
 
 def body(

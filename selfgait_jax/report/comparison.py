@@ -48,6 +48,8 @@ def verdict(row: Row, band: float) -> str:
     return 'not run'
   if not all(row.published in published.beside(x) for x in row.results):
     return 'other data'
+  if not all(_ours(row, group) for group in row.published.rank1):
+    return 'other data'
   differences = [
     statistics.mean(_ours(row, group)) - value
     for group, value in row.published.rank1.items()
@@ -65,4 +67,5 @@ def _cell(row, group):
 
 
 def _ours(row, group):
-  return [found['metrics'][f'{group}/rank1'] for found in row.results]
+  scores = (found['metrics'].get(f'{group}/rank1') for found in row.results)
+  return [score for score in scores if score is not None]

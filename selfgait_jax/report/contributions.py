@@ -8,7 +8,7 @@ from selfgait_jax.report import blocks, charts
 
 
 def section(pictures: Mapping) -> str:
-  """Falls of rank-1 where something is taken away."""
+  """How much rank-1 drops when a band or a part is left out."""
   return blocks.section(
     'contributions',
     'What each part contributes',
@@ -28,6 +28,7 @@ def _bands(pictures):
   whole = ', '.join(
     f'{title} {value:.1f} %'
     for title, value in zip(pictures['titles'], none, strict=True)
+    if np.isfinite(value)
   )
   titles = list(map(str, pictures['titles']))
   svg = charts.body(
@@ -48,26 +49,28 @@ def _parts(pictures):
   if any(name not in pictures for name in names):
     return ''
   everything, without, alone = (pictures[name] for name in names)
-  if len(without) < 2:
+  there = np.isfinite(everything)  # conditions of which probes were drawn
+  if len(without) < 2 or not there.any():
     return ''
   levels = list(pictures.get('parts/bins', ()))
   if sum(levels) != len(without) or min(levels, default=0) < 1:
     levels = [len(without)]
   cuts = np.cumsum(levels)[:-1]
   names = [f'{n} strips' if n > 1 else 'whole' for n in levels]
-  fall = everything.mean() - without.mean(axis=1)
+  whole, alone = everything[there].mean(), alone[:, there].mean(axis=1)
+  fall = whole - without[:, there].mean(axis=1)
   figures = (
     blocks.figure(title, charts.body(np.split(of, cuts), names, title, words))
     for title, of, words in (
       ('Change without it (points)', fall, _fall),
-      ('Rank-1 with it alone (%)', alone.mean(axis=1), '{:.0f}'.format),
+      ('Rank-1 with it alone (%)', alone, '{:.0f}'.format),
     )
   )
   return blocks.heading(
     'Parts of the embedding',
     'Each part sees a strip of the body, of one of the pyramid’s levels, from '
     f'head to feet. Mean over the conditions, of {_probes(pictures, "parts")}'
-    f'probes; with all parts rank-1 is {everything.mean():.1f} %.',
+    f'probes; with all parts rank-1 is {whole:.1f} %.',
   ) + blocks.panels(figures)
 
 

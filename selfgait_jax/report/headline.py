@@ -15,7 +15,7 @@ _WALKS = {
 
 
 def write(results: Mapping[str, Any]) -> str:
-  """The best row without labels, or else the main row, beside the floors."""
+  """The last row without labels, or else the main row, beside the floors."""
   groups = rows.groups(results)
   if results['study'] and groups:
     return _study(results['study'])
@@ -27,7 +27,7 @@ def write(results: Mapping[str, Any]) -> str:
     return ''
   first = next(iter(groups))
   known = [t for t in label_free if score(t, first) is not None]
-  chosen = max(known, key=lambda t: score(t, first), default=main)
+  chosen = known[-1] if known else main  # not the best on the test side
   if score(chosen, first) is None:
     return ''
   others = [
@@ -40,7 +40,8 @@ def write(results: Mapping[str, Any]) -> str:
     f'<b>{score(chosen, first):.1f} %</b> of {_walks(first, groups)}'
     f'{_above(results, score(chosen, first), first)}.'
   )
-  more = f'{", ".join(others).capitalize()}. ' if others else ''
+  said = ', '.join(others)
+  more = f'{said[:1].upper()}{said[1:]}. ' if said else ''
   beside = [
     f'{blocks.text(title)} {score(title, first):.1f} %'
     for title in without
@@ -81,6 +82,10 @@ def _study(cells):
   """The arms at the fewest labels that all have."""
   group = next(iter(tables.groups([cell['metrics'] for cell in cells])), None)
   if group is None:
+    return ''
+  key = f'{group}/rank1'
+  cells = [cell for cell in cells if cell['metrics'].get(key) is not None]
+  if not cells:
     return ''
   spread = label_worth.spread(cells, group)
   common = set.intersection(*(set(counts) for counts in spread.values()))

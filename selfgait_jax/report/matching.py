@@ -21,7 +21,7 @@ def section(results: Mapping[str, Any], pictures: Mapping) -> str:
 
 
 def sample_note(pictures: Mapping) -> str:
-  """On how much the pictures of `figures.npz` were made."""
+  """Says how large the sample behind the pictures is."""
   if 'size' not in pictures:
     return ''
   probes, gallery, people = pictures['size']
@@ -58,7 +58,8 @@ def _cumulative(results):
 
 
 def _detection(pictures):
-  if 'distance/false_reject' not in pictures:
+  names = ('false_accept', 'false_reject')
+  if any(f'distance/{name}' not in pictures for name in names):
     return ''
   panel = axes.Axes(
     (0.01, 100), (0, 100), 'false accepts (%)', 'false rejects (%)',
@@ -131,8 +132,8 @@ def _reliability(pictures):
   return blocks.single(
     'Reliability',
     'A logistic curve turns a distance into the probability that both '
-    'sequences show one person, if that and the contrary are equally likely '
-    'beforehand. It is fitted on some people and tried on others; on the '
+    'sequences show one person, if both cases are equally likely before. It '
+    'is fitted on some people and tried on others; on the '
     'dashed line its probabilities come true. ' + sample_note(pictures),
     'One curve for all conditions',
     panel.svg('reliability'),

@@ -88,8 +88,8 @@ def confusions(pictures: Mapping, show: bool) -> str:
         item += blocks.picture(frames[i, place], f'{role}: {_named(name)}')
     items += f'<div>{item}</div>'
   note = (
-    'The probes whose nearest other person is nearest before their own, each '
-    'two people once, with the distance from the probe. '
+    'Probes that lie nearer to another person than to any sequence of their '
+    'own, each pair of people at most once, with the distance from the probe. '
   )
   if frames is not None:
     note += 'The first picture of a strip is the gait energy image. '

@@ -9,7 +9,7 @@ from selfgait_jax import protocols
 from selfgait_jax.report import blocks
 
 
-def section(results: Mapping[str, Any], config: str) -> str:
+def section(results: Mapping[str, Any], config: Mapping[str, Any]) -> str:
   """A list of facts, and every setting folded."""
   counts = {k: v for k, v in results['counts'].items() if '/' not in k}
   facts = {
@@ -45,6 +45,5 @@ def _listed(values, form):
 def _settings(config):
   if not config:
     return ''
-  text = json.dumps(json.loads(config), indent=2)
-  settings = f'<pre>{html.escape(text)}</pre>'
+  settings = f'<pre>{html.escape(json.dumps(config, indent=2))}</pre>'
   return blocks.folded('every key of the run', settings)

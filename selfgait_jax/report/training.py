@@ -16,7 +16,7 @@ _LABELS = {
   'active_triplets': 'active triplets per part',
   'frames_per_second': 'frames per second',
 }
-# Useless after the run, or in proportion to another curve.
+# Not drawn: of no use after the run, or a multiple of another curve.
 _NOT_DRAWN = ('eta_seconds', 'steps_per_second')
 # Settings: drawn only if a schedule changes them.
 _SCHEDULED = ('learning_rate', 'target_momentum')

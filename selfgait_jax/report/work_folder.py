@@ -5,7 +5,6 @@ than expected is left out here, so that no section has to check it again.
 """
 
 import dataclasses
-import json
 import math
 import pathlib
 from typing import Any
@@ -29,14 +28,14 @@ class Found:
       `data`, `versions`, `origins`, `study` and `discovery` are always there.
     pictures: of `figures.npz`; {} if it is missing or of another run.
     curves: stage -> name -> float [n, 2], steps and values.
-    config: the settings, as JSON; '' if they are not known.
+    config: the settings; {} if they are not known.
     notes: sentences about what cannot be shown.
   """
 
   results: dict[str, Any]
   pictures: dict[str, np.ndarray]
   curves: dict[str, dict[str, np.ndarray]]
-  config: str
+  config: dict[str, Any]
   notes: tuple[str, ...]
 
 
@@ -65,7 +64,7 @@ def read(workdir: pathlib.Path) -> Found:
     results,
     _pictures(workdir, results, notes),
     curves,
-    json.dumps(config) if config else '',
+    config if isinstance(config, dict) else {},
     tuple(notes),
   )
 

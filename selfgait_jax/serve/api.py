@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from selfgait_jax.serve import records, tables
 from selfgait_jax.serve.service import Service
 
-_FILES: dict[str, Any] = {  # of a body, which is read as it comes
+_FILES: dict[str, Any] = {  # schema of an upload, whose body is streamed
   'requestBody': {
     'required': True,
     'content': {

@@ -1,6 +1,7 @@
 """The web application: pages, API, static files, and the guard around them."""
 
 import pathlib
+from collections.abc import Iterable
 
 import fastapi
 from fastapi import exceptions, staticfiles
@@ -16,13 +17,13 @@ _UPLOADS = ('/clips', '/api/clips')
 
 
 def make_app(
-  service: Service, host: str = guard.LOOPBACK[0], token: str = ''
+  service: Service, hosts: Iterable[str] = (), token: str = ''
 ) -> guard.Guard:
   """The ASGI application.
 
   Args:
     service: the gallery, and its jobs.
-    host: that the server is bound to.
+    hosts: names and addresses that the server is bound to, beside loopback.
     token: that every request must show; '' for none.
   """
   app = fastapi.FastAPI(
@@ -37,7 +38,7 @@ def make_app(
   app.add_exception_handler(errors.UserError, _answer_mistake)
   app.add_exception_handler(exceptions.RequestValidationError, _answer_form)
   app.add_exception_handler(HTTPException, _answer_status)
-  return guard.Guard(app, host, token, _UPLOADS)
+  return guard.Guard(app, hosts, token, _UPLOADS)
 
 
 def _answer_mistake(request, error):

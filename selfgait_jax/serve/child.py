@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from selfgait_jax import errors
 from selfgait_jax.clips import reading
 from selfgait_jax.clips.clip import Clip
-from selfgait_jax.serve import films
+from selfgait_jax.serve import videos
 
 MEMORY = 3 * 2**30  # bytes of address space, libraries included
 SECONDS = 120  # of the processor
@@ -51,8 +51,8 @@ def answer(given: dict[str, Any], out: BinaryIO) -> None:
 
 
 def _clips(path) -> Iterator[Clip]:
-  if films.is_film(path):
-    return films.read(path)
+  if videos.is_video(path):
+    return videos.read(path)
   return iter(reading.read_clips(path))
 
 

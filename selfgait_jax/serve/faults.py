@@ -1,4 +1,4 @@
-"""A mistake of a request, with the status that HTTP has for it."""
+"""A user error with its HTTP status."""
 
 from selfgait_jax import errors
 

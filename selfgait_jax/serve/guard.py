@@ -1,4 +1,4 @@
-"""What a request must show before the app sees it, and how answers are sealed.
+"""What a request must show, and the security headers of every answer.
 
 Any page in the user's browser can send requests to 127.0.0.1. So the names that
 such requests carry are checked: a foreign `Host` is a name that was rebound to
@@ -43,18 +43,23 @@ class Guard:
   """ASGI middleware around the app."""
 
   def __init__(
-    self, app, host: str, token: str = '', upload_paths: Iterable[str] = ()
+    self,
+    app,
+    hosts: Iterable[str],
+    token: str = '',
+    upload_paths: Iterable[str] = (),
   ):
     """
     Args:
       app: the ASGI application.
-      host: that the server is bound to.
+      hosts: names and addresses that the server is bound to.
       token: that every request must show; '' for none.
       upload_paths: that take bodies of more than 64 KiB.
     """
     self._app, self._token = app, token
-    self._names = {*LOOPBACK, host.lower(), socket.gethostname().lower()}
-    self._any_address = host in _ANY
+    hosts = {host.lower() for host in hosts}
+    self._names = {*LOOPBACK, *hosts, socket.gethostname().lower()}
+    self._any_address = not hosts.isdisjoint(_ANY)
     self._upload_paths = frozenset(upload_paths)
 
   async def __call__(self, scope, receive, send):
@@ -65,12 +70,12 @@ class Guard:
     answer = self._refusal(scope['method'], headers)
     if answer is None and self._token:
       answer = self._ask_for_token(scope, headers)
-    sealed = _sealed(send)
+    send = _with_headers(send)
     if answer is None:
       largest = self._largest_body(scope['path'])
-      await self._app(scope, _bounded(receive, largest), sealed)
+      await self._app(scope, _bounded(receive, largest), send)
     else:
-      await answer(scope, receive, sealed)
+      await answer(scope, receive, send)
 
   def _refusal(self, method, headers):
     """An answer to a request from elsewhere; None if it may pass."""
@@ -98,7 +103,10 @@ class Guard:
       r'[A-Za-z0-9._-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?', host
     ):
       return False
-    name = urllib.parse.urlsplit(f'//{host}').hostname or ''
+    try:
+      name = urllib.parse.urlsplit(f'//{host}').hostname or ''
+    except ValueError:  # no address in the brackets
+      return False
     if name in self._names:
       return True
     # Rebinding needs a name of the DNS; an address cannot be rebound.
@@ -155,17 +163,17 @@ def _bounded(receive, largest):
   return bounded
 
 
-def _sealed(send):
+def _with_headers(send):
   """`send` that adds the headers of `_HEADERS`, but keeps those of the app."""
 
-  async def sealed(message):
+  async def send_all(message):
     if message['type'] == 'http.response.start':
       headers = MutableHeaders(scope=message)
       for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     await send(message)
 
-  return sealed
+  return send_all
 
 
 def _is_address(name):

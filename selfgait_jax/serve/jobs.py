@@ -223,6 +223,11 @@ class Queue:
     with self._changed:
       over = [job for job in self._jobs.values() if job.is_over]
       while len(over) > 1 and (
-        len(over) > _MOST_KEPT or sum(j.frames for j in over) > _MOST_FRAMES
+        len(over) > _MOST_KEPT or _frames(over) > _MOST_FRAMES
       ):
         del self._jobs[over.pop(0).id]
+
+
+def _frames(over):
+  """That results hold; failed and cancelled jobs hold none."""
+  return sum(job.frames for job in over if job.result is not None)

@@ -33,7 +33,7 @@ def make_router(service: Service) -> fastapi.APIRouter:
 
   @router.post('/people/{key}/rename')
   def rename(key: str, name: Annotated[str, Form()] = ''):
-    done = service.rename(key, name.strip())
+    done = service.rename(key, name)
     return _see('/?said=' + ('renamed' if done.erased else 'left'))
 
   @router.post('/people/{key}/forget')
@@ -54,7 +54,7 @@ def make_router(service: Service) -> fastapi.APIRouter:
       return _page('job.html', job=found)
     if found.result.kind != 'look':
       return _page(f'{found.result.kind}.html', result=found.result)
-    clips = found.result.clips
+    clips, gallery = found.result.clips, service.gallery()
     last = max(1, -(-len(clips) // _CLIPS))
     page = min(max(page, 1), last)
     return _page(
@@ -64,8 +64,8 @@ def make_router(service: Service) -> fastapi.APIRouter:
       clips=clips[(page - 1) * _CLIPS : page * _CLIPS],
       page=page,
       last=last,
-      names=_suggested(service.gallery().people),
-      calibrated=service.gallery().calibration is not None,
+      names=_suggested(gallery.people),
+      calibrated=gallery.calibration is not None,
     )
 
   @router.post('/jobs/{job}/cancel')
@@ -81,7 +81,7 @@ def make_router(service: Service) -> fastapi.APIRouter:
     all_clips: Annotated[bool, Form()] = False,
   ):
     chosen = None if all_clips else clips or []
-    return _see(f'/jobs/{service.enrol(look, name.strip(), chosen).id}')
+    return _see(f'/jobs/{service.enrol(look, name, chosen).id}')
 
   @router.post('/jobs/{look}/calibrate')
   def calibrate(look: str, percent: Annotated[float, Form()] = 1.0):

@@ -9,13 +9,13 @@ import python_multipart
 from python_multipart import multipart
 
 from selfgait_jax.data.prepare import silhouettes
-from selfgait_jax.serve import faults, films
+from selfgait_jax.serve import faults, videos
 
 MOST_BYTES = 200 * 10**6
 MOST_FILES = silhouettes.MOST_FRAMES
 _LONGEST_PART = 200  # characters of a folder's or file's name
 # Pickles are left out, though `read_clips` reads some safely.
-_SUFFIXES = ('.png', '.npy', '.npz', *films.SUFFIXES)
+_SUFFIXES = ('.png', '.npy', '.npz', *videos.SUFFIXES)
 
 
 async def write(

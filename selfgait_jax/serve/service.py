@@ -86,12 +86,12 @@ class Service:
     """Raises UserError if the name is empty or another person's."""
     person = self.person(key)
     with store.Store(self._path) as file:
-      count = file.rename(person.name, name)
+      count = file.rename(person.name, name.strip())
       erased = file.erase()
-    return records.Changed(name=name, clips=count, erased=erased)
+    return records.Changed(name=name.strip(), clips=count, erased=erased)
 
   def forget(self, key: str) -> records.Changed:
-    """Removes a person, with every byte."""
+    """Removes a person and overwrites the bytes in the file."""
     person = self.person(key)
     with store.Store(self._path) as file:
       count = file.remove(person.name)
@@ -138,6 +138,7 @@ class Service:
     Raises:
       UserError: the name is empty, there is no such look or clip.
     """
+    name = name.strip()
     rows.check_name(name)
     clips = self._clips(look)
     chosen = range(len(clips)) if numbers is None else dict.fromkeys(numbers)

@@ -14,7 +14,7 @@ def of_look(look: records.Look) -> str:
   """A row for each clip and person near it; one row if there is none."""
   titles = (
     'clip', 'frames', 'usable', 'verdict', 'reasons', 'rank', 'name',
-    'distance', 'probability', 'accepted', 'like',
+    'distance', 'probability', 'accepted', 'nearest clip',
   )  # fmt: skip
   return _table(titles, _rows(look))
 

@@ -1,5 +1,6 @@
 """What jobs do with a gallery: look at clips, enrol them, calibrate."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -68,7 +69,7 @@ def look(gallery: Gallery, job: jobs.Job, upload: uploads.Upload) -> Looked:
 def enrol(
   gallery: Gallery, job: jobs.Job, name: str, clips: Sequence[Clip]
 ) -> records.Enrolment:
-  """Enrols clips under a name, all or none of each 65,536 frames."""
+  """Enrols clips under a name; each block is added whole or not at all."""
   with _counting(gallery, job):
     found = gallery.enrol(name, clips)
   outcomes = [
@@ -109,18 +110,15 @@ def finite(value: float | None) -> float | None:
   return value if value is None or math.isfinite(value) else None
 
 
-class _counting:
+@contextlib.contextmanager
+def _counting(gallery, job):
   """Lets the gallery's embedder count for a job."""
-
-  def __init__(self, gallery, job):
-    self._embedder, self._job = gallery.embedder, job
-
-  def __enter__(self):
-    self._job.begin('looking at the frames')
-    self._embedder.job = self._job
-
-  def __exit__(self, *_):
-    self._embedder.job = None
+  job.begin('looking at the frames')
+  gallery.embedder.job = job
+  try:
+    yield
+  finally:
+    gallery.embedder.job = None
 
 
 def _searched(gallery, clips) -> Iterator:

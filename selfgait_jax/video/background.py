@@ -1,4 +1,4 @@
-"""Who moves before the background that a still camera sees."""
+"""Background subtraction: people who move before a camera that stands still."""
 
 import contextlib
 import itertools

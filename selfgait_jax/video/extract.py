@@ -41,45 +41,68 @@ def extract(
     UserError: the folder cannot be written.
   """
   with folder.anew() as path:
-    segment = segmenter(video)
-    tracker, walks = tracks.Tracker(), _Walks(folder, video.rate)
+    seen, written = OpenTracks(video.rate), []
     with contextlib.closing(overlay.Overlay(path, video)) as film:
-      for number, frame in enumerate(follow(video)):
-        for track in tracker.follow(people.find(segment(frame))):
-          yield from walks.end(track, track.end)
-        seen = [track for track in tracker.tracks if not track.missed]
-        for track in seen:
-          yield from walks.add(number, track)
-        film.add(frame, [(walks.label(track), track.blob) for track in seen])
-    for track in tracker.tracks:
-      yield from walks.end(track, _OVER)
+      for found, silhouettes in seen.follow(
+        follow(video), segmenter(video), film.add
+      ):
+        folder.add(found.track, silhouettes)
+        written.append(found)
+        yield found
     notes = _notes(video, film.frames)
-    found = tuple(walks.written)
-    folder.finish(Report(film.frames, found, walks.parted, notes))
+    report = Report(film.frames, tuple(written), seen.parted, notes)
+    folder.finish(report)
 
 
-class _Walks:
-  """The silhouettes of the tracks that live; written when a track ends.
+class OpenTracks:
+  """The silhouettes of the tracks that live, which are yielded at their ends.
 
   Attributes:
-    written: what was written, in the order of the ends.
     parted: number of tracks left out because they parted into two people.
   """
 
-  def __init__(self, folder, rate):
-    self._folder, self._rate = folder, rate
+  def __init__(self, rate: float):
+    """`rate` of the video, frames/s."""
+    self._rate = rate
     self._frames = {}  # {track: {number of the frame: silhouette}}
     self._names = {}  # {track: number}, of those with enough frames
     self._started = 0
-    self.written, self.parted = [], 0
+    self.parted = 0
 
-  def label(self, track):
+  def follow(
+    self,
+    frames: Iterable[np.ndarray],
+    segment: Callable[[np.ndarray], np.ndarray],
+    show: Callable[[np.ndarray, list], None] = lambda frame, labelled: None,
+  ) -> Iterator[tuple[Found, dict[int, np.ndarray]]]:
+    """Yields tracks as they end.
+
+    Args:
+      frames: of the video.
+      segment: from a frame to its mask.
+      show: is called with each frame and its [(label, blob), ...].
+
+    Yields:
+      A track, and its silhouettes uint8 [64, 64] by the number of the frame.
+    """
+    tracker = tracks.Tracker()
+    for number, frame in enumerate(frames):
+      for track in tracker.follow(people.find(segment(frame))):
+        yield from self._end(track, track.end)
+      seen = [track for track in tracker.tracks if not track.missed]
+      for track in seen:
+        yield from self._add(number, track)
+      show(frame, [(self._label(track), track.blob) for track in seen])
+    for track in tracker.tracks:
+      yield from self._end(track, _OVER)
+
+  def _label(self, track):
     """What the overlay says of a track."""
     if track.crowd:
       return overlay.CROWD
     return str(self._names.get(track, ''))
 
-  def add(self, number, track):
+  def _add(self, number, track):
     """Adds a frame in which one person is whole; yields a track that is full.
 
     The person is not cut at a side; at the top and bottom a person may be cut
@@ -97,29 +120,27 @@ class _Walks:
       self._started += 1
       self._names[track] = self._started
     elif len(frames) == LONGEST:
-      yield from self.end(track, f'has {LONGEST} frames')
+      yield from self._end(track, f'has {LONGEST} frames')
 
-  def end(self, track, why):
-    """Writes a track, unless it is short or showed several people."""
+  def _end(self, track, why):
+    """Yields a track, unless it is short or showed several people."""
     frames, name = self._frames.pop(track, {}), self._names.pop(track, None)
     if name is None:
       return
     if why == tracks.PARTED:
       self.parted += 1
       return
-    found = quality.quality(np.stack(list(frames.values())))
-    written = Found(
+    judged = quality.quality(np.stack(list(frames.values())))
+    found = Found(
       track=f'track-{name:03d}',
       frames=len(frames),
       start=round(min(frames) / self._rate, 2),
       end=round((max(frames) + 1) / self._rate, 2),
       ends=why,
-      verdict=found.verdict,
-      reasons=found.reasons,
+      verdict=judged.verdict,
+      reasons=judged.reasons,
     )
-    self._folder.add(written.track, frames)
-    self.written.append(written)
-    yield written
+    yield found, frames
 
 
 def _notes(video, frames):

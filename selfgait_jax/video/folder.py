@@ -130,7 +130,7 @@ class VideoFolder:
       raise _unwritable(self.path, error) from error
 
   def finish(self, report: Report) -> None:
-    """The overlay gets its name, and the record says what was found."""
+    """Publishes the overlay, and writes the report into `tracks.json`."""
     try:
       os.replace(self.path / f'{_HIDDEN}{OVERLAY}', self.path / OVERLAY)
       self._write_record(report)

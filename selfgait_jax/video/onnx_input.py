@@ -12,6 +12,7 @@ import pathlib
 
 import cv2
 import numpy as np
+from scipy import special
 
 from selfgait_jax import errors
 from selfgait_jax.machine import files
@@ -179,6 +180,6 @@ def _is_number(value):
 def _probabilities(scores):
   """Softmax over channels [C, H, W]; sigmoid if there is one."""
   if len(scores) == 1:
-    return 1 / (1 + np.exp(-scores))
+    return special.expit(scores)
   scores = np.exp(scores - scores.max(0))
   return scores / scores.sum(0)

@@ -1,4 +1,4 @@
-"""Pieces of a mask to the people in it."""
+"""Joins the pieces of a mask into people."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ SMALLEST_HEIGHT = 48  # pixels of a person
 NARROWEST, WIDEST = 0.18, 1.0  # width over height of a person
 MOST = 100  # pieces of a frame, the largest ones
 _SMALLEST_PIECE = 25  # pixels
-_GAP = 40  # crumbs nearer than this part of the picture's height are joined
+_GAP = 40  # fragments nearer than this part of the picture's height are joined
 _BELOW = 0.1  # of the heights: the gap below a piece with another one under it
-_CRUMB = 0.15  # of the pixels of a neighbour: joined wherever it lies
+_FRAGMENT = 0.15  # of the pixels of a neighbour: joined wherever it lies
 _HOLE = 0.04  # of the pixels of a person; a smaller hole is filled
 _STACKED = 0.3  # of the lower height: rows that stacked pieces share at most
 
@@ -48,7 +48,7 @@ def find(mask: np.ndarray) -> list[Blob]:
   """The blobs of at least `SMALLEST_HEIGHT` in uint8 [H, W] of 0 and 255.
 
   Pieces are joined that lie above each other, as a head and a body do, and
-  crumbs to the nearest larger piece. Small holes are filled.
+  fragments to the nearest larger piece. Small holes are filled.
   """
   count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
   sizes = stats[:, cv2.CC_STAT_AREA]
@@ -97,13 +97,13 @@ def _belong(boxes, sizes, gap):
     & (rows > -np.maximum(gap, _BELOW * np.add.outer(heights, heights)))
     & (columns > np.minimum.outer(widths, widths) / 2)
   )
-  # A crumb goes to the nearest of the larger pieces, so that one which lies
+  # A fragment goes to the nearest of the larger pieces, so that one which lies
   # between two people does not join them.
   away = np.maximum(-np.minimum(rows, columns), 0)
-  crumb = (away < gap) & (sizes[:, None] < _CRUMB * sizes)
-  nearest = np.where(crumb, away, np.inf).argmin(1)
-  crumb &= nearest[:, None] == np.arange(len(sizes))
-  return stacked | crumb
+  fragment = (away < gap) & (sizes[:, None] < _FRAGMENT * sizes)
+  nearest = np.where(fragment, away, np.inf).argmin(1)
+  fragment &= nearest[:, None] == np.arange(len(sizes))
+  return stacked | fragment
 
 
 def _shared(start, end):

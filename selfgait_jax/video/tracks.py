@@ -28,7 +28,7 @@ _STEADY = 0.7  # weight of the motion so far
 
 @dataclasses.dataclass(eq=False)
 class Track:
-  """Somebody who is followed.
+  """A track of one person.
 
   Attributes:
     blob: where it was seen last.
@@ -52,7 +52,7 @@ class Track:
     return self.blob.box + (1 + self.missed) * np.tile(self.motion, 2)
 
   def go_on(self, blob: Blob) -> None:
-    """Is seen again."""
+    """Continues the track with a blob."""
     step = (_centre(blob) - _centre(self.blob)) / (1 + self.missed)
     weight = min(_STEADY, 1 - 1 / self.seen)
     self.motion = weight * self.motion + (1 - weight) * step

@@ -30,6 +30,7 @@ def test_an_address_that_cannot_be_had_is_said(serve):
     said = serve(f'--port={taken.getsockname()[1]}')
   assert 'change --host or --port' in said
   assert 'change --host or --port' in serve('--host=192.0.2.1')
+  assert 'change --host or --port' in serve('--host=.x')
   assert 'from 0 to 65535' in serve('--port=99999')
 
 

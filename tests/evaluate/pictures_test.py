@@ -3,7 +3,6 @@
 import finished_run
 import numpy as np
 import pytest
-from sklearn import linear_model
 
 from selfgait_jax import protocols
 from selfgait_jax.configs import synthetic
@@ -16,6 +15,7 @@ from selfgait_jax.evaluate import (
   sample,
   strips,
 )
+from selfgait_jax.protocols import logistic
 from selfgait_jax.run import picture_data
 
 LISTED = {'gait3d': {'probes': ['075-a-1-000', '076-b-1-018', '077-a-2-090']}}
@@ -123,29 +123,35 @@ def test_probabilities_come_true_where_the_logistic_curve_is_right():
   np.testing.assert_allclose(found['weight'].sum(), 1)
 
 
+def test_pairs_at_one_distance_are_accepted_together():
+  drawn, pairs = calibrated(2.0)
+  distance, mates = pairs['all']
+  found = matching.distances(drawn, {'all': (np.ones_like(distance), mates)})
+  np.testing.assert_allclose(found['equal_error'], 50)
+
+
 def test_reliability_is_tried_on_people_it_was_not_fitted_on(monkeypatch):
   drawn, pairs = calibrated(2.0, people=10)
   distance, _ = pairs['all']
   rows, columns = drawn.groups['all']
   seen, tried = [], []
 
-  def people(x):
+  def people(of):
     """Whose pairs these are, by their distances, which all differ."""
-    known = (distance.astype(float) - distance.mean(dtype=float)).ravel()
-    place = np.abs(known[:, None] / known.std() - x.T).argmin(0)
+    place = np.abs(distance.ravel()[:, None] - of).argmin(0)
     both = rows[place // len(columns)], columns[place % len(columns)]
     return set(drawn.subjects[np.concatenate(both)])
 
-  class Recorder(linear_model.LogisticRegression):
-    def fit(self, x, y):
-      seen.append(people(x))
-      return super().fit(x, y)
+  def fit(of, mates, fit=logistic.fit):
+    seen.append(people(of))
+    return fit(of, mates)
 
-    def predict_proba(self, x):
-      tried.append(people(x))
-      return super().predict_proba(x)
+  def probability(of, *curve, probability=logistic.probability):
+    tried.append(people(of))
+    return probability(of, *curve)
 
-  monkeypatch.setattr(linear_model, 'LogisticRegression', Recorder)
+  monkeypatch.setattr(logistic, 'fit', fit)
+  monkeypatch.setattr(logistic, 'probability', probability)
   assert matching.reliability(drawn, pairs, seed=0)
   assert len(seen) == matching.FOLDS
   assert all(not a & b for a, b in zip(seen, tried, strict=True))

@@ -61,6 +61,11 @@ def test_the_checkpoint_says_whether_there_were_labels():
   assert sentences(found).startswith('Pretraining finds')
 
 
+def test_the_last_row_without_labels_is_taken_not_the_best():
+  found = results({FREE: 55.8, f'{FREE} (2)': 50.0})
+  assert '50.0 % of' in sentences(found)
+
+
 def test_without_floors_there_is_no_comparison():
   found = sentences(results({LABELS: 66.0}, floors=()))
   assert 'for 66.0 % of normal walks. ' in found

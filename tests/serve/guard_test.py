@@ -26,7 +26,7 @@ def open_page(page):
 
   def make(base='http://192.0.2.7:8470'):
     return testclient.TestClient(
-      app.make_app(page, '0.0.0.0', 'secret'),
+      app.make_app(page, {'0.0.0.0'}, 'secret'),
       base_url=base,
       follow_redirects=False,
     )
@@ -35,7 +35,7 @@ def open_page(page):
 
 
 @pytest.mark.parametrize('path', PATHS)
-def test_every_answer_is_sealed(browser, path):
+def test_every_answer_has_the_security_headers(browser, path):
   headers = browser.get(path).headers
   policy = headers['content-security-policy']
   assert "default-src 'none'" in policy and 'unsafe' not in policy
@@ -46,7 +46,8 @@ def test_every_answer_is_sealed(browser, path):
 
 @pytest.mark.parametrize(
   'host', ['evil.example', 'evil.example:8470', '127.0.0.1.evil.example',
-           'localhost@evil.example', '192.0.2.7', '', '127.0.0.1:x', '[::1'],
+           'localhost@evil.example', '192.0.2.7', '', '127.0.0.1:x', '[::1',
+           '[:::]', '[1.2.3.4]'],
 )  # fmt: skip
 def test_a_foreign_host_is_refused(browser, host):
   answer = browser.get('/', headers={'host': host})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from selfgait_jax import errors
-from selfgait_jax.serve import films, parts, uploads
+from selfgait_jax.serve import parts, uploads, videos
 
 FEW = hypothesis.settings(
   max_examples=50,
@@ -92,7 +92,7 @@ def test_other_files_are_named_and_hidden_ones_are_not(tmp_path):
   )
   assert [item.source for item in upload.items] == ['a.npy']
   assert upload.note.startswith('3 files left out (x.pkl, x.exe, a.zip)')
-  assert films.is_film('a.MP4')
+  assert videos.is_video('a.MP4')
 
 
 @pytest.mark.parametrize(
