@@ -82,9 +82,8 @@ def _picture(number, clips, found):
   for place, (name, clip) in enumerate(clips.items()):
     walked = (number * STEP - place * SPACING) % LOOP
     left = SIZE[0] - walked
-    body = Image.fromarray(clip[2 * round(walked / STEP)]).resize(
-      (STATURE, STATURE)
-    )
+    frame = clip[2 * int(walked // STEP)]
+    body = Image.fromarray(frame).resize((STATURE, STATURE))
     image.paste(BODY, (round(left), FLOOR - STATURE), body)
     middle = left + STATURE / 2
     named = walked > WAIT * STEP
