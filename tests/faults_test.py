@@ -100,6 +100,7 @@ def test_stopped_run_saves_and_keeps_a_second_one_out(
   _assert_same_end(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_stopped_while_evaluating(whole, packed_file):
   """No step to wait for: it ends at once; the words are in signals_test."""
   arguments = small_run.overrides(packed_file, whole, *STAGE, 'stages=evaluate')

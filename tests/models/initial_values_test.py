@@ -5,12 +5,14 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from random_networks import UNOPTIMISED
 
 from selfgait_jax.models import factory, resnet
 from selfgait_jax.settings import networks
 
 
+@pytest.mark.slow
 def test_initial_values_are_opengaits():
   """Xavier for convolutions, norms around 1."""
   model = factory.make_model(networks.gaitpart())

@@ -21,6 +21,7 @@ DEVICES = f'{DEVICE} devices'
 SIZE = 'sequences frames dtype'
 SPEED = 'frames_per_second seconds'
 LOADER = f'{DEVICES} loader step clips frames workers sequences load_seconds'
+SLOW = 'memory', 'evaluate', 'step'  # cases
 KEYS = {
   f'step {STEP} --repeats=1': f'{DEVICES} {SIZE} {SPEED} step tflop input_ms '
   'transfer_ms step_ms compile_seconds',
@@ -93,9 +94,7 @@ def test_use_times_all_that_people_do(run, monkeypatch):
 @pytest.mark.parametrize(
   'arguments',
   [
-    pytest.param(
-      case, marks=[pytest.mark.slow] * case.startswith(('memory', 'evaluate'))
-    )
+    pytest.param(case, marks=[pytest.mark.slow] * case.startswith(SLOW))
     for case in KEYS
   ],
   ids=lambda text: text.split()[0],

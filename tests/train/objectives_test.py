@@ -105,7 +105,9 @@ def test_label_free_step_moves_everything(config, batch):
   assert 0 <= float(metrics['loss']) <= 4
 
 
-@pytest.mark.parametrize('objective', ['two_view', 'supervised'])
+@pytest.mark.parametrize(
+  'objective', [pytest.param('two_view', marks=pytest.mark.slow), 'supervised']
+)
 def test_every_objective_trains_the_norm_of_the_embedding(
   config, batch, objective
 ):

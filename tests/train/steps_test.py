@@ -80,9 +80,8 @@ def test_one_step_equals_the_original(config, golden):
     _close(value, figures[name], 1e-5)
 
 
-@pytest.mark.parametrize(
-  'axis', [pytest.param('features', marks=pytest.mark.slow), 'parts']
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('axis', ['features', 'parts'])
 def test_gradients_equal_the_original(config, golden, axis):
   """The trunk computes in float64, where all CPUs find the same maxima.
 
