@@ -49,7 +49,8 @@ def find(path: str) -> Iterator[Place]:
   elif not is_png(path) and not arrays.is_array(path):
     raise errors.UserError(
       'expected a folder of PNG frames or a file .png, .npy, .npz or .pkl, '
-      f'found {errors.printable(path)}; convert it or change the path'
+      f'found {errors.printable(path)}; convert it (a video by `selfgait '
+      'silhouettes`) or change the path'
     )
   else:
     yield from _in_file(path)

@@ -90,17 +90,33 @@ def _check_loadable(kind, section):
       f'{recognise.KINDS[kind].program} has no such norm, found True; train a '
       'network without it to export it'
     )
+  if kind == 'selfgait':
+    _expect(section, 'the original SelfGait', use_motion=True)
+    if not section['projector_hidden']:
+      raise errors.UserError(
+        "expected a SelfGait with BYOL's heads, found "
+        'model.projector_hidden=0; train a network with them to export it'
+      )
   if kind != 'deepgaitv2':
     return
   # OpenGait's class has 16 parts, of as many features as the third width.
-  fixed = {'embedding_dim': section['widths'][2], 'bins': [16]}
+  _expect(
+    section,
+    "OpenGait's DeepGaitV2 of these widths",
+    embedding_dim=section['widths'][2],
+    bins=[16],
+  )
+
+
+def _expect(section, program, **fixed):
+  """Refuses other settings than those that a program has."""
   for name, size in fixed.items():
     found = section[name]
     found = list(found) if isinstance(found, (list, tuple)) else found
     if found != size:
       raise errors.UserError(
-        f"expected model.{name}={size} as in OpenGait's DeepGaitV2 of these "
-        f'widths, found {found}; train a network of that size to export it'
+        f'expected model.{name}={size} as in {program}, found {found}; train a '
+        'network with that to export it'
       )
 
 

@@ -1,6 +1,7 @@
 """A threshold and probabilities for distances, fitted on known people."""
 
 import dataclasses
+import importlib.util
 import json
 import math
 
@@ -10,6 +11,7 @@ from selfgait_jax import errors
 from selfgait_jax.gallery import ranking
 from selfgait_jax.protocols import logistic, open_set
 
+WORST_EQUAL_ERROR = 40  # percent; half is chance
 _BINS = 10  # of the calibration error
 
 
@@ -68,12 +70,36 @@ def from_json(text: str) -> Calibration:
     raise ValueError('another form') from error
 
 
+def expect_installed() -> None:
+  """Raises UserError without scikit-learn, before clips are read."""
+  if importlib.util.find_spec('sklearn') is None:
+    raise errors.UserError(
+      'expected scikit-learn for a calibration, found none; run pip install '
+      '"selfgait_jax[report]"'
+    )
+
+
+def check(equal_error: float | None, names: list[str]) -> None:
+  """Raises UserError if distances hardly tell these people apart.
+
+  That is so if the folders are not those of people.
+  """
+  if equal_error is not None and equal_error > WORST_EQUAL_ERROR:
+    shown = errors.printable(', '.join(names), 100)
+    raise errors.UserError(
+      f'expected clips of one person nearer to each other than to those of '
+      f'others, found an equal error rate of {equal_error:.0f} % among '
+      f'{len(names)} people ({shown}); check that these are the names of '
+      'people, or use another checkpoint'
+    )
+
+
 def fit(trials: open_set.Trials, far: float) -> Curve:
   """Fits threshold and curve to trials of people who are known.
 
   Raises:
     UserError: there are too few people or clips, or the own person is not
-      nearer than others; or scikit-learn is missing.
+      nearer than others.
   """
   finite = np.isfinite(trials.distance)
   distance = trials.distance[finite]
@@ -87,13 +113,7 @@ def fit(trials: open_set.Trials, far: float) -> Curve:
       f'{(~genuine).sum():,} of different people; add people or choose a '
       'larger rate'
     )
-  try:
-    slope, intercept = logistic.fit(distance, genuine)
-  except ImportError as error:
-    raise errors.UserError(
-      'expected scikit-learn for a calibration, found none; run pip install '
-      '"selfgait_jax[report]"'
-    ) from error
+  slope, intercept = logistic.fit(distance, genuine)
   if slope >= 0:
     raise errors.UserError(
       'expected clips of one person nearer to each other than to those of '

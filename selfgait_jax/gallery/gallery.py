@@ -163,7 +163,9 @@ class Gallery:
     """As `search`, but yields each clip with its matches as they come."""
     ranking.check_by(by)
     if k < 1:
-      raise errors.UserError(f'expected k of at least 1, found {k}')
+      raise errors.UserError(
+        f'expected k of at least 1, found {k}; change k (-k)'
+      )
     self._expect_people()
     for block in judged.judge(clips, self.embedder):
       self._refresh()
@@ -222,6 +224,7 @@ class Gallery:
         missing.
     """
     ranking.check_by(by)
+    calibration.expect_installed()
     if not 0 < far < 1:
       raise errors.UserError(
         f'expected a false accept rate between 0 and 1, found {far:g}'
@@ -233,6 +236,7 @@ class Gallery:
     if any(found.conditions):
       pairs = scores.by_conditions(found, self.metric, curves[by].threshold)
     result = scores.score(trials[by], found, curves[by], pairs)
+    calibration.check(result.rates['eer'].value, found.names)
     fitted = calibration.Calibration(
       far, len(found.names), len(found.people), curves
     )

@@ -75,7 +75,7 @@ def _parts(pictures):
 
 
 def _fall(points):
-  return f'{-points:+.1f}'
+  return f'{-points:+z.1f}'  # never -0.0
 
 
 def _probes(pictures, section):

@@ -41,7 +41,8 @@ def write(results: Mapping[str, Any]) -> str:
     f'{_above(results, score(chosen, first), first)}.'
   )
   said = ', '.join(others)
-  more = f'{said[:1].upper()}{said[1:]}. ' if said else ''
+  more = _counted(results, first)
+  more += f'{said[:1].upper()}{said[1:]}. ' if said else ''
   beside = [
     f'{blocks.text(title)} {score(title, first):.1f} %'
     for title in without
@@ -50,6 +51,17 @@ def write(results: Mapping[str, Any]) -> str:
   if beside:
     more += f'Other networks, of {_walks(first, groups)}: {"; ".join(beside)}.'
   return f'<p class="headline">{sentence}</p><p class="note">{more}</p>'
+
+
+def _counted(results, group):
+  """Of how many probes and people, if that is known."""
+  probes = results['counts'].get(f'{group}/probes')
+  people = results['counts'].get('subjects')
+  if type(probes) is not int or type(people) is not int:
+    return ''
+  return (
+    f'Counted on {blocks.text(probes)} probes of {blocks.text(people)} people. '
+  )
 
 
 def _strong(title):

@@ -62,9 +62,12 @@ def find(path: pathlib.Path) -> pathlib.Path:
         )
       return folder / str(steps[-1])
   found = f'{incomplete[-1]}, which is incomplete' if incomplete else 'none'
+  stages = sorted(p.parent.name for p in path.glob('*/checkpoints'))
+  advice = f'choose a stage of it: {", ".join(stages)}' if stages else (
+    'give a folder that holds `checkpoints/<step>` or `model.safetensors`'
+  )  # fmt: skip
   raise errors.UserError(
-    f'expected a checkpoint in {path}, found {found}; give a folder that holds '
-    '`checkpoints/<step>` or `model.safetensors`'
+    f'expected a checkpoint in {path}, found {found}; {advice}'
   )
 
 
