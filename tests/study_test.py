@@ -29,6 +29,7 @@ def finished(tmp_path_factory):
   return config, workdir, study.run(config, workdir, loading.loader(config))
 
 
+@pytest.mark.slow
 def test_cells(finished):
   _, workdir, results = finished
   cells = results['study']
@@ -52,6 +53,7 @@ def test_cells(finished):
     assert ('pseudo_identities' in subset) == arm.endswith('mixed')
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(finished, monkeypatch):
   config, workdir, results = finished
   trained = []
@@ -60,6 +62,7 @@ def test_it_goes_on_where_it_stopped(finished, monkeypatch):
   assert again['study'] == results['study'] and not trained
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused(finished):
   """Its stages are finished, and would be scored as if they were new."""
   config, workdir, _ = finished
@@ -69,6 +72,7 @@ def test_other_settings_are_refused(finished):
     study.run(config, workdir, loading.loader(config))
 
 
+@pytest.mark.slow
 def test_too_many_labels_are_a_sentence(finished, tmp_path):
   config = finished[0].copy_and_resolve_references()
   config.study.labelled_subjects = (0, 5)

@@ -179,6 +179,7 @@ def test_only_the_motion_block_uses_the_order_of_frames():
     assert moves or error(found, expected) < 1e-5
 
 
+@pytest.mark.slow
 def test_embedding_does_not_depend_on_the_batch():
   model, variables, _ = drawn('selfgait')
   rng = np.random.default_rng(0)

@@ -52,6 +52,7 @@ def test_evaluation_uses_the_running_statistics(case):
   np.testing.assert_allclose(out['embedding'], (raw - 0.25) / 2, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_byol_heads_and_the_target_see_the_normalised_embedding(case):
   model, _, variables, pooled = case
   assert 'last_norm' in model.target_modules

@@ -99,6 +99,7 @@ def test_old_results_are_forgotten(queue, monkeypatch):
 
   def work(gallery, job):
     job.frames = 60
+    return 1
 
   first, second = (queue.submit('look', work) for _ in range(2))
   over(second)

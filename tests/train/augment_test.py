@@ -298,6 +298,7 @@ def test_a_coat_is_put_on_before_the_crop():
   assert _augment(frames, coat=1.0)[..., :3].any(axis=(1, 2, 3)).all()
 
 
+@pytest.mark.slow
 def test_shared_augment_draws_once_for_a_batch():
   frames = _random(1, 1, 64, 64).repeat(8, axis=0)
   changes = {'rotate': 1.0, 'perspective': 0.5, 'flip': 0.5}
@@ -311,6 +312,7 @@ def test_shared_augment_draws_once_for_a_batch():
   assert len(np.unique(_augment(frames, **changes), axis=0)) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'reference, x, y', [('', 22, 32), ('rotation_centre', 32, 22)]
 )

@@ -196,6 +196,7 @@ def _sides(config, batch):
   return after.batch_stats['projector'], after.target_batch_stats['projector']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('objective', ['predictive', 'joint'])
 def test_predictive_splits_the_frames(config, batch, objective):
   config.pretrain.objective = objective

@@ -111,10 +111,8 @@ def test_frozen_batch_norm_keeps_its_statistics(config, clips):
   )
 
 
-@pytest.mark.parametrize(
-  'network',
-  ['gaitbase', pytest.param('deepgaitv2', marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('network', ['gaitbase', 'deepgaitv2'])
 def test_padding_changes_nothing(config, clips, network):
   """Neither the losses nor the update nor the statistics."""
   section = getattr(networks, network)()

@@ -41,7 +41,11 @@ def masks():
   ('people', 'name', 'codec', 'rate', 'trouble'),
   [
     ('one', 'a.mp4', 'mp4v', 25, {}),
-    ('two', 'a.avi', 'MJPG', 30, {'noise': 8, 'sway': 3, 'light': 'drift'}),
+    pytest.param(
+      *('two', 'a.avi', 'MJPG', 30),
+      {'noise': 8, 'sway': 3, 'light': 'drift'},
+      marks=pytest.mark.slow,
+    ),
     ('one', 'a.mp4', 'mp4v', 30, {'light': 'jump'}),
   ],
   ids=['quiet', 'noise, sway and drift', 'a lamp goes out'],
