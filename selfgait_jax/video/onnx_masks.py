@@ -75,7 +75,7 @@ def _open(path):
   except ImportError as error:
     raise errors.UserError(
       'expected onnxruntime for --segmenter=onnx:FILE, found none; run '
-      '`pip install onnxruntime`'
+      '`pip install "selfgait_jax[onnx]"`'
     ) from error
   try:
     return onnxruntime.InferenceSession(

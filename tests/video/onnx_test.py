@@ -185,7 +185,7 @@ def test_files_that_are_none(load, tmp_path, monkeypatch):
 
 def test_a_runtime_that_is_missing_is_named(load, monkeypatch):
   monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-  with pytest.raises(errors.UserError, match='pip install onnxruntime'):
+  with pytest.raises(errors.UserError, match='selfgait_jax.onnx'):
     load({'size': [4, 4]})
 
 
