@@ -119,7 +119,14 @@ def _in_type(name, dtype):
   return other(variables, *inputs), apply(*inputs)
 
 
-@pytest.mark.parametrize('name', ('gaitbase', 'deepgaitv2_3d', 'deepgaitv2'))
+@pytest.mark.parametrize(
+  'name',
+  (
+    'gaitbase',
+    pytest.param('deepgaitv2_3d', marks=pytest.mark.slow),
+    pytest.param('deepgaitv2', marks=pytest.mark.slow),
+  ),
+)
 def test_batch_statistics_are_of_the_valid_frames(name):
   """Of padded clips, and of the same clips without padding."""
   model, variables, _ = drawn(name)

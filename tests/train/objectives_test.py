@@ -140,6 +140,7 @@ def test_target_follows_the_online_network(config, batch):
   assert float(metrics['target_momentum']) == 0.75
 
 
+@pytest.mark.slow
 def test_target_statistics_are_its_own(config, batch):
   """They follow its forward pass; the momentum of the weights plays no part."""
   config.pretrain.target_momentum = 1.0
@@ -285,6 +286,7 @@ def test_keys_repel_inside_the_camera_of_the_positive(config):
   assert float(metrics['infonce_accuracy']) == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
 def test_a_step_reads_the_cameras_of_its_batch(config, batch):
   stage = config.pretrain
   stage.cosine_weight, stage.infonce_weight = 0.0, 1.0

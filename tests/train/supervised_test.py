@@ -131,6 +131,7 @@ def test_padding_changes_nothing(config, clips, network):
   jax.tree.map(_near(5e-2), together.params, alone.params)
 
 
+@pytest.mark.slow
 def test_without_labels_the_classifier_rests(config, clips):
   """BYOL on GaitBase: the target follows, the neck neither moves nor decays."""
   c = synthetic.get_config('gaitbase_byol')
