@@ -48,6 +48,7 @@ def test_published_networks_keep_their_embeddings(name, tmp_path):
   _check_in_a_fresh_process(section, variables, exported.LENGTHS, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_loader_of_the_docs_needs_jax_alone(tmp_path):
   section, variables = exported.small('selfgait')
   exported.write_folder(tmp_path / 'model', section, variables)

@@ -18,12 +18,12 @@ FILES = (
   'gaitpart_casiab',
   'gaitset_casiab',
   'gaitset_original',
-  'gaitset_oumvlp',
 )
 SLOW_FILES = (
   'deepgaitv2_2d_casiab',
   'deepgaitv2_3d_casiab',
   'deepgaitv2_p3d_gait3d',
+  'gaitset_oumvlp',
   'gaitssb_pretrain',
 )
 NOT_COMPUTED = {'seed', 'input'} | {f'train_softmax{i}_labels' for i in (1, 2)}

@@ -254,6 +254,7 @@ def test_rows_are_settings(name):
   assert {9, 20} <= {r[0] for r in rows} <= set(range(9, 23))
 
 
+@pytest.mark.slow
 def test_one_draw_a_clip_and_another_for_the_next():
   frame = _random(1, 1, 64, 64)
   clips = frame.repeat(16, axis=0).repeat(5, axis=1)
@@ -275,6 +276,7 @@ def test_per_frame_flip_has_a_coin_for_every_frame():
   assert (np.abs(mirrored.mean(axis=1) - 0.5) < 0.3).all()
 
 
+@pytest.mark.slow
 def test_blank_frames_stay_blank():
   frames = _random(4, 3, 64, 64)
   frames[:, 1:] = 0

@@ -123,6 +123,7 @@ def test_every_objective_trains_the_norm_of_the_embedding(
   assert moved == {'last_norm', 'projector'} if free else not moved
 
 
+@pytest.mark.slow
 def test_target_follows_the_online_network(config, batch):
   config.pretrain.target_momentum = 0.75
   before, after, metrics = _take(config, batch)
