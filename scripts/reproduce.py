@@ -131,8 +131,8 @@ def _announce(options, rows):
     steps, frames, rate = _work(options, row)
     time_needed = progress.clock(frames / rate) if rate else 'not known yet'
     print(
-      f'{row[0]}: {steps:,} steps, {frames / 1e6:,.0f} million frames; '
-      f'training takes {time_needed}'
+      f'{row[0]}: {steps:,} steps, {frames / 1e6:,.0f} million frames by the '
+      f'recipe; training takes {time_needed}'
     )
 
 

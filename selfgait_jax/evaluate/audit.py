@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from selfgait_jax.data import splits
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.evaluate import tables
 from selfgait_jax.run.pseudo_labels import Round
 
 
@@ -62,13 +63,13 @@ def _round(sequences, labels, setting):
   right = _pairs(table.data)
   found['precision'] = _share(right, _pairs(table.sum(axis=1)))
   found['recall'] = _share(right, _pairs(table.sum(axis=0)))
-  kinds = np.array([name.split('-')[0] for name in conditions])
-  tables = {
+  kinds = np.array([tables.kind(name) for name in conditions])
+  by_kind = {
     kind: _contingency(labels, subjects, kinds == kind)
     for kind in sorted(set(kinds), reverse=True)
   }
   for (kind, some), (other, others) in itertools.combinations(
-    tables.items(), 2
+    by_kind.items(), 2
   ):
     together = some.multiply(others).sum()
     possible = some.sum(axis=0) @ others.sum(axis=0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from selfgait_jax.data.sequences import SequenceSet
+from selfgait_jax.evaluate import tables
 
 FRAMES = 12  # of a sample clip
 FEW_FRAMES = 5  # of a confusion
@@ -17,7 +18,7 @@ def choose(sequences: SequenceSet, seed: int) -> np.ndarray:
   The views are spread evenly over all, so that oblique ones are among them.
   Each clip shows another person as long as there are enough.
   """
-  kinds = np.array([name.split('-')[0] for name in sequences.conditions])
+  kinds = np.array([tables.kind(name) for name in sequences.conditions])
   rng, shown, rows = np.random.default_rng(seed), set(), []
   wanted = sorted(set(kinds), key=lambda kind: -np.sum(kinds == kind))
   for number, kind in enumerate(wanted[:KINDS]):

@@ -116,6 +116,11 @@ def group_title(result: Mapping, group: str) -> str:
   return protocol.title(group) if protocol else group.upper()
 
 
+def kind(condition: str) -> str:
+  """The first word of a condition: 'nm' of 'nm-01'."""
+  return condition.split('-')[0]
+
+
 def percent(value: float | None) -> str:
   """One decimal; '-' for None."""
   return '-' if value is None else f'{value:.1f}'

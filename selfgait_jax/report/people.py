@@ -20,7 +20,7 @@ def embedding_map(pictures: Mapping) -> str:
   )
   if not (np.isfinite(pca).all() and np.isfinite(tsne).all() and len(pca)):
     return ''
-  kinds = np.array([name.split('-')[0] for name in conditions])
+  kinds = np.array([tables.kind(name) for name in conditions])
   labels = {'subject': subjects, 'view': views, 'condition': kinds}
   content = ''
   for name, points in (
